@@ -1,0 +1,70 @@
+import type { Nanos, Steady } from './time.ts';
+
+/** Stable name of one generation of a file's content: survives rename and restart, changes on truncation. Goes into the state file. */
+export type SourceKey = string & { readonly __unit: 'source key' };
+
+/** Handle of an open source inside one process. */
+export type SourceId = number & { readonly __unit: 'source id' };
+
+/** Makers: sources/ for the first, the engine for the second. Nobody else. */
+export const sourceKey = (text: string): SourceKey => text as SourceKey;
+export const sourceId = (index: number): SourceId => index as SourceId;
+
+/** What a source tells when it is opened. */
+export interface SourceInfo {
+  readonly key: SourceKey;
+  /** For people: the path or `-`. Never enters a trace (a rename must not change its bytes). */
+  readonly name: string;
+  /**
+   * The source is read from the first byte of a content never seen before, and that content is no successor in a chain
+   * of rotated files. Only there may a start be found whose beginning is missing (`log_begins_inside`).
+   */
+  readonly fresh: boolean;
+  /** Place in its chain of rotated files: older content has the smaller number. Orders lines of equal time. */
+  readonly rank: number;
+  /** The user's pins for lines from here. */
+  readonly runtime?: string;
+  readonly scheme?: string;
+}
+
+/**
+ * What sources hand their bytes to. Implemented by the engine's ledger; sources/ knows only this.
+ * All calls are synchronous and never throw for bad input.
+ */
+export interface Intake {
+  begin(info: SourceInfo): SourceId;
+
+  /**
+   * Takes the whole lines in `bytes[0, length)`, which stand at `offset` of the source, and returns how many bytes they
+   * fill (0 when there is no line end). The buffer may be reused afterwards. An unterminated tail is never taken:
+   * hand it in again when more has come.
+   */
+  read(source: SourceId, bytes: Buffer, length: number, offset: number): number;
+
+  /**
+   * A line that is longer than a line may be, of which the first bytes are given; it is counted and named.
+   * The source skips to the next line end by itself.
+   */
+  overlong(source: SourceId, head: Buffer, offset: number, length: number): void;
+
+  /** The source stands at its end: all that was written up to `now` less its lateness has been read. */
+  atEnd(source: SourceId, now: Steady): void;
+
+  /** The source is not at its end (any more): it stands at its last line. */
+  behind(source: SourceId): void;
+
+  /** No line will ever come from this source again. Its pins stay until their traces are acknowledged. */
+  end(source: SourceId): void;
+
+  /** Offset of the oldest line that belongs to something not yet acknowledged; undefined: nothing is held. */
+  pinned(source: SourceId): number | undefined;
+
+  /** A start under way has lines in this source: more may still be written to it after a rotation. */
+  awaited(source: SourceId): boolean;
+}
+
+/** Wall clock and monotonic clock, injected so that time is an argument. */
+export interface Clock {
+  now(): Nanos;
+  steady(): Steady;
+}
