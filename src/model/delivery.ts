@@ -12,3 +12,22 @@ export type ParcelFate =
   | { readonly kind: 'acknowledged' }
   /** The back-end will never take it: counted and written to the dead-letter file. */
   | { readonly kind: 'refused'; readonly reason: string };
+
+/** One line of the daemon's own log: a short stable event name, and what belongs to it. `text` is for people. */
+export type Log = (
+  level: 'info' | 'warn' | 'error',
+  event: string,
+  fields: Readonly<Record<string, string | number | boolean>>,
+) => void;
+
+/** Something a back-end would not take, on its way to the dead-letter file. */
+export interface DeadLetter {
+  /** refused: these traces are not stored. partial: some spans among these traces are not; the back-end does not say which. */
+  readonly kind: 'refused' | 'partial';
+  readonly traceIds: readonly string[];
+  /** Spans that were not taken. */
+  readonly spans: number;
+  readonly reason: string;
+  /** The request, in pieces. */
+  readonly request: readonly Uint8Array[];
+}

@@ -1,0 +1,173 @@
+/**
+ * One OTLP/gRPC channel. A client of ours because the stock exporter never retries, takes a partial success for a
+ * success, and comes back up to 12 s after the back-end did (channel back-off of up to 120 s, not configurable there).
+ */
+import { Client, connectivityState, credentials, Metadata, status } from '@grpc/grpc-js';
+import type { ChannelCredentials, ClientOptions, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
+import { readRetryDelay } from './answer.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** How one call ended. Nothing here is judged yet: see outcome.ts. */
+export type CallResult =
+  /** gRPC status OK; the bytes of the response. */
+  | { readonly kind: 'answer'; readonly bytes: Uint8Array }
+  /** Any other status: the back-end's, or grpc-js's own when there is no connection. */
+  | { readonly kind: 'status'; readonly code: number; readonly message: string; readonly retryDelay: number | undefined }
+  /** No answer in `after` ms. The request may have been stored all the same. */
+  | { readonly kind: 'deadline'; readonly after: number };
+
+/** Path of TraceService/Export (opentelemetry-proto 1.9, collector/trace/v1/trace_service.proto). */
+const EXPORT = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+/** compressionAlgorithms.gzip of grpc-js, which exports it as a const enum only. */
+const GZIP = 2;
+/**
+ * A connection may die without a sign (a NAT entry, a pulled cable); calls then only ever run into their deadline.
+ * Pings would show it sooner, but grpc-go servers answer pings more frequent than 5 min with GOAWAY.
+ */
+const DEADLINES_BEFORE_RECONNECT = 2;
+
+/** Sends requests to one endpoint. Every call settles within its deadline. */
+export class OtlpClient {
+  readonly #endpoint: Endpoint;
+  readonly #credentials: ChannelCredentials;
+  readonly #options: ClientOptions;
+  readonly #metadata: Metadata;
+  readonly #calls = new Set<() => void>();
+  #client: Client;
+  #deadlines = 0;
+  #watching = false;
+  #closed = false;
+
+  /** Throws only for certificates that resolveEndpoint would have refused. Connects when first used. */
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+    this.#credentials = credentialsOf(endpoint);
+    this.#options = channelOptions(endpoint);
+    this.#metadata = new Metadata();
+    for (const [name, value] of endpoint.headers) this.#metadata.set(name, value);
+    this.#client = this.#connect();
+  }
+
+  /** Sends the request whose bytes are `parts` in a row. Never rejects. `deadline` in ms. */
+  send(parts: readonly Uint8Array[], deadline: number): Promise<CallResult> {
+    return new Promise((resolve) => {
+      let call: ClientUnaryCall | undefined;
+      let settled = false;
+      const settle = (result: CallResult): void => {
+        if (settled) return; // a cancelled call reports once more
+        settled = true;
+        clearTimeout(timer);
+        this.#calls.delete(cancel);
+        this.#count(result);
+        resolve(result);
+      };
+      const expire = (): void => {
+        // An answer that waits in the socket because we were busy is better than sending all again: let it in first.
+        setImmediate(() => {
+          settle({ kind: 'deadline', after: deadline });
+          call?.cancel();
+        });
+      };
+      const cancel = (): void => {
+        call?.cancel();
+        settle(statusResult(status.CANCELLED, 'closed by us', undefined));
+      };
+      // gRPC's own deadline is a wall clock time and is not relied on.
+      const timer = setTimeout(expire, deadline);
+      this.#calls.add(cancel);
+      call = this.#call(parts, settle);
+    });
+  }
+
+  /** If there is no connection now, calls back once when there is. One waiter at a time; others are not called. */
+  whenReconnected(listener: () => void): void {
+    if (this.#watching || this.#closed) return;
+    if (this.#client.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+    this.#watching = true;
+    this.#watch(listener);
+  }
+
+  /** Ends all calls and the connection. */
+  close(): void {
+    this.#closed = true;
+    for (const cancel of [...this.#calls]) cancel();
+    this.#client.close();
+  }
+
+  #call(parts: readonly Uint8Array[], settle: (result: CallResult) => void): ClientUnaryCall {
+    return this.#client.makeUnaryRequest(
+      EXPORT,
+      concat,
+      (bytes: Buffer) => bytes,
+      parts,
+      this.#metadata,
+      {},
+      (error: ServiceError | null, response?: Buffer) => {
+        if (error !== null) settle(statusResult(error.code, error.details, error.metadata));
+        else settle({ kind: 'answer', bytes: response ?? new Uint8Array() });
+      },
+    );
+  }
+
+  #watch(listener: () => void): void {
+    const channel = this.#client.getChannel();
+    const state = channel.getConnectivityState(true);
+    if (state === connectivityState.READY) {
+      this.#watching = false;
+      listener();
+      return;
+    }
+    channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => {
+      if (this.#client.getChannel() === channel && !this.#closed) this.#watch(listener);
+    });
+  }
+
+  #count(result: CallResult): void {
+    this.#deadlines = result.kind === 'deadline' ? this.#deadlines + 1 : 0;
+    if (this.#deadlines < DEADLINES_BEFORE_RECONNECT || this.#closed) return;
+    this.#deadlines = 0;
+    const old = this.#client;
+    this.#client = this.#connect();
+    this.#watching = false;
+    old.close();
+  }
+
+  #connect(): Client {
+    return new Client(this.#endpoint.address, this.#credentials, this.#options);
+  }
+}
+
+const concat = (parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts);
+
+function statusResult(code: number, message: string, metadata: Metadata | undefined): CallResult {
+  const details = metadata?.get('grpc-status-details-bin')[0];
+  const retryDelay = details instanceof Buffer ? readRetryDelay(details) : undefined;
+  return { kind: 'status', code, message, retryDelay };
+}
+
+function credentialsOf(endpoint: Endpoint): ChannelCredentials {
+  const tls = endpoint.tls;
+  if (tls === undefined) return credentials.createInsecure();
+  return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
+}
+
+function channelOptions(endpoint: Endpoint): ClientOptions {
+  const options: ClientOptions = {
+    'grpc.primary_user_agent': 'shimtrace',
+    // With these a channel tries again at most 1.2 s (20 % jitter) after its last attempt.
+    'grpc.initial_reconnect_backoff_ms': 250,
+    'grpc.max_reconnect_backoff_ms': 1_000,
+    'grpc.keepalive_time_ms': 300_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.max_send_message_length': -1,
+    // Retries are ours: grpc-js would keep a second copy of every request for its own.
+    'grpc.enable_retries': 0,
+    'grpc.service_config_disable_resolution': 1,
+    // A client made anew must open a new connection, not find the dead one in the pool of the process.
+    'grpc.use_local_subchannel_pool': 1,
+  };
+  if (endpoint.gzip) options['grpc.default_compression_algorithm'] = GZIP;
+  // HTTP_PROXY is for the world outside; a proxy cannot reach our own loopback.
+  if (/^(localhost|127\.|\[::1\])/.test(endpoint.address)) options['grpc.enable_http_proxy'] = 0;
+  return options;
+}

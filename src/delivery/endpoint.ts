@@ -1,0 +1,216 @@
+/**
+ * Where to send, and how. The OTEL_EXPORTER_OTLP_* variables are read here and not by convertLegacyOtlpGrpcOptions of
+ * otlp-grpc-exporter-base 0.301, because that one reads only process.env, throws at a malformed address, goes on with the
+ * system's authorities when a certificate file cannot be read (a warning on a channel nobody listens to), and accepts any
+ * scheme as clear text. Names and precedence: OpenTelemetry specification, protocol/exporter.
+ */
+import { connect } from 'node:net';
+import { createSecureContext } from 'node:tls';
+
+export interface Endpoint {
+  /** For people, and the scheme tells TLS: `http://localhost:4317`. */
+  readonly url: string;
+  /** `host:port`, as gRPC takes it. */
+  readonly address: string;
+  /** Undefined: clear text. PEM; what is missing comes from the system. */
+  readonly tls: { readonly ca?: Buffer; readonly key?: Buffer; readonly cert?: Buffer } | undefined;
+  /** gRPC metadata of every call; names in lower case. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly gzip: boolean;
+  /** Deadline of one attempt in ms. */
+  readonly timeout: number;
+}
+
+export type EndpointResolution =
+  | { readonly kind: 'endpoint'; readonly endpoint: Endpoint; readonly from: 'option' | 'environment' | 'config'; readonly warnings: readonly string[] }
+  /** Nobody said where. The caller may try DEFAULT_URL (see probe). */
+  | { readonly kind: 'unset'; readonly warnings: readonly string[] }
+  /** What, where, why and what to do, in one text. */
+  | { readonly kind: 'problem'; readonly text: string };
+
+export interface EndpointRequest {
+  /** From the command line; wins. */
+  readonly option?: string | undefined;
+  /** From the configuration file; last. */
+  readonly configured?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Reads a certificate file; may throw. */
+  readonly readFile: (path: string) => Buffer;
+}
+
+/** Tried when nothing is configured. */
+export const DEFAULT_URL = 'http://localhost:4317';
+const DEFAULT_TIMEOUT = 10_000;
+const DEFAULT_PORT = '4317';
+
+/** Address by the first of option, environment, configuration; headers, timeout, compression, certificates by the environment. */
+export function resolveEndpoint(request: EndpointRequest): EndpointResolution {
+  const variable = (name: string): string | undefined => variableOf(request.env, name);
+  const warnings: string[] = [];
+  const protocol = variable('PROTOCOL');
+  if (protocol !== undefined && protocol !== 'grpc') {
+    warnings.push(`OTEL_EXPORTER_OTLP_PROTOCOL is ${protocol}, but shimtrace speaks OTLP/gRPC only: point it at a gRPC port (usually 4317).`);
+  }
+  const choice = chooseUrl(request, variable);
+  if (choice === undefined) return { kind: 'unset', warnings };
+  const target = parseUrl(choice.url, choice.source, warnings);
+  if (typeof target === 'string') return { kind: 'problem', text: target };
+  try {
+    const endpoint: Endpoint = {
+      ...target,
+      tls: target.url.startsWith('https:') ? readTls(variable, request.readFile) : undefined,
+      headers: parseHeaders(request.env),
+      gzip: parseCompression(variable('COMPRESSION'), warnings),
+      timeout: parseTimeout(variable('TIMEOUT'), warnings),
+    };
+    return { kind: 'endpoint', endpoint, from: choice.from, warnings };
+  } catch (error) {
+    if (error instanceof BadSetting) return { kind: 'problem', text: error.message };
+    throw error;
+  }
+}
+
+/** Whether something accepts a TCP connection at `url` within `timeout` ms. False for a malformed address, too. */
+export function probe(url: string, timeout: number): Promise<boolean> {
+  const target = parseUrl(url, 'address', []);
+  if (typeof target === 'string') return Promise.resolve(false);
+  const colon = target.address.lastIndexOf(':');
+  const host = target.address.slice(0, colon).replace(/^\[|\]$/g, '');
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: Number(target.address.slice(colon + 1)) });
+    const settle = (answers: boolean) => (): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answers);
+    };
+    const timer = setTimeout(settle(false), timeout);
+    socket.once('connect', settle(true));
+    socket.once('error', settle(false));
+  });
+}
+
+/** A setting nobody can work with; never leaves this file. */
+class BadSetting extends Error {}
+
+type Variable = (name: string) => string | undefined;
+
+/** The TRACES_ variant wins; an empty variable is the same as none (specification, "Parsing empty value"). */
+function variableOf(env: EndpointRequest['env'], name: string): string | undefined {
+  for (const key of [`OTEL_EXPORTER_OTLP_TRACES_${name}`, `OTEL_EXPORTER_OTLP_${name}`]) {
+    const value = env[key]?.trim();
+    if (value !== undefined && value !== '') return value;
+  }
+  return undefined;
+}
+
+function chooseUrl(request: EndpointRequest, variable: Variable): { url: string; source: string; from: 'option' | 'environment' | 'config' } | undefined {
+  if (request.option !== undefined) return { url: request.option, source: '--otlp', from: 'option' };
+  const given = variable('ENDPOINT');
+  if (given !== undefined) {
+    // Only the variables may go without a scheme; INSECURE exists for just that case.
+    const insecure = variable('INSECURE')?.toLowerCase() === 'true';
+    const url = /^[\w+.-]+:\/\//.test(given) ? given : `${insecure ? 'http' : 'https'}://${given}`;
+    return { url, source: 'OTEL_EXPORTER_OTLP_ENDPOINT', from: 'environment' };
+  }
+  if (request.configured !== undefined) return { url: request.configured, source: 'otlp in the configuration', from: 'config' };
+  return undefined;
+}
+
+/** Address and normal form, or the text of a problem. */
+function parseUrl(given: string, source: string, warnings: string[]): { url: string; address: string } | string {
+  const text = given.trim();
+  const wrong = (why: string): string => `${source}: ${JSON.stringify(given)} ${why}. Write http://HOST:PORT (clear text) or https://HOST:PORT (TLS).`;
+  const scheme = /^([\w+.-]+):\/\//.exec(text)?.[1]?.toLowerCase();
+  if (scheme === undefined) return wrong('has no scheme');
+  if (scheme !== 'http' && scheme !== 'https') return wrong(`has the scheme ${scheme}, which shimtrace does not speak`);
+  if (!URL.canParse(text)) return wrong('is no address (is the port a number from 1 to 65535?)');
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '') return wrong('holds a user or password; send credentials with OTEL_EXPORTER_OTLP_HEADERS');
+  const port = portOf(text, url, scheme);
+  if (port === '0') return wrong('has port 0');
+  if (url.pathname !== '/' || url.search !== '') warnings.push(`${source}: the path of ${given} is ignored: gRPC has one of its own.`);
+  if (port === '4318') warnings.push(`${source}: 4318 is usually the port of OTLP/HTTP; OTLP/gRPC usually listens on 4317.`);
+  return { url: `${scheme}://${url.hostname}:${port}`, address: `${url.hostname}:${port}` };
+}
+
+/** URL hides a port that is the scheme's own. Without one: TLS means 443, as gRPC does; clear text means OTLP's 4317. */
+function portOf(text: string, url: URL, scheme: 'http' | 'https'): string {
+  if (url.port !== '') return url.port;
+  if (scheme === 'https') return '443';
+  return /^[^/]*\/\/[^/?#]*:80(?![0-9])/.test(text) ? '80' : DEFAULT_PORT;
+}
+
+/** `name=value,name=value`, percent-encoded (W3C baggage); the TRACES_ variant adds to and overrides the general one. */
+function parseHeaders(env: EndpointRequest['env']): [string, string][] {
+  const headers = new Map<string, string>();
+  for (const key of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS']) {
+    for (const piece of (env[key] ?? '').split(',')) {
+      if (piece.trim() === '') continue;
+      const [name, value] = parseHeader(piece, key);
+      headers.set(name, value);
+    }
+  }
+  return [...headers];
+}
+
+function parseHeader(piece: string, key: string): [string, string] {
+  const equals = piece.indexOf('=');
+  const name = piece.slice(0, equals).trim().toLowerCase();
+  // The value may be a secret, so no message repeats it.
+  const wrong = (why: string): BadSetting => new BadSetting(`${key}: ${why}. Write name=value,name=value with special characters percent-encoded.`);
+  if (equals < 1) throw wrong('an entry has no name=');
+  if (!/^[0-9a-z_.-]+$/.test(name) || name.endsWith('-bin')) throw wrong(`${JSON.stringify(name)} is no header name that can be sent`);
+  const value = decodePercent(piece.slice(equals + 1).split(';')[0]?.trim() ?? '');
+  if (value === undefined || !/^[ -~]*$/.test(value)) throw wrong(`the value of ${name} is not printable ASCII`);
+  return [name, value];
+}
+
+function decodePercent(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined; // malformed escapes; the caller names the header
+  }
+}
+
+function parseCompression(value: string | undefined, warnings: string[]): boolean {
+  if (value !== undefined && value !== 'gzip' && value !== 'none') {
+    warnings.push(`OTEL_EXPORTER_OTLP_COMPRESSION: ${value} is not known (gzip or none); sending uncompressed.`);
+  }
+  return value === 'gzip';
+}
+
+function parseTimeout(value: string | undefined, warnings: string[]): number {
+  if (value === undefined) return DEFAULT_TIMEOUT;
+  const ms = Number(value);
+  // 2^31 - 1 ms is the longest timer there is.
+  if (Number.isFinite(ms) && ms > 0 && ms < 2 ** 31) return ms;
+  warnings.push(`OTEL_EXPORTER_OTLP_TIMEOUT: ${value} is no positive number of milliseconds; using ${DEFAULT_TIMEOUT}.`);
+  return DEFAULT_TIMEOUT;
+}
+
+function readTls(variable: Variable, readFile: (path: string) => Buffer): Endpoint['tls'] {
+  const ca = readPem('CERTIFICATE', variable, readFile);
+  const key = readPem('CLIENT_KEY', variable, readFile);
+  const cert = readPem('CLIENT_CERTIFICATE', variable, readFile);
+  if ((key === undefined) !== (cert === undefined)) {
+    throw new BadSetting('OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE go together: set both or none.');
+  }
+  const tls = { ...(ca && { ca }), ...(key && { key }), ...(cert && { cert }) };
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    throw new BadSetting(`The TLS files in OTEL_EXPORTER_OTLP_CERTIFICATE, CLIENT_KEY or CLIENT_CERTIFICATE cannot be used: ${String(error)}. PEM is expected, and key and certificate must belong together.`);
+  }
+  return tls;
+}
+
+function readPem(name: string, variable: Variable, readFile: (path: string) => Buffer): Buffer | undefined {
+  const path = variable(name);
+  if (path === undefined) return undefined;
+  try {
+    return readFile(path);
+  } catch (error) {
+    throw new BadSetting(`OTEL_EXPORTER_OTLP_${name}: cannot read ${path}: ${String(error)}. Correct the path, or let shimtrace read the file.`);
+  }
+}
