@@ -1,0 +1,47 @@
+import type { Nanos } from '../model/time.ts';
+import type { SourceId } from '../model/source.ts';
+import type { Spelling } from './compile.ts';
+
+/** A line that says something: a mark at a time, not yet sure which (that depends on the version of the log). */
+export interface Event {
+  readonly time: Nanos;
+  readonly spelling: Spelling;
+  /** The raw line, as evidence. */
+  readonly line: string;
+  /** Where it stood: for pins and cuts, never for a trace. */
+  readonly source: SourceId;
+  readonly rank: number;
+  readonly offset: number;
+}
+
+/**
+ * The total order of a ledger (design.md 3): time, layer, place in its chain of rotated files, text. Lines of equal time
+ * from two processes have no order of their own; the layer and the component decide, so that a re-read decides the same.
+ */
+export function inOrder(a: Event, b: Event): number {
+  if (a.time !== b.time) return a.time < b.time ? -1 : 1;
+  const one = a.spelling.agreed;
+  const other = b.spelling.agreed;
+  if (one !== undefined && other !== undefined) {
+    if (one.layer !== other.layer) return one.layer - other.layer;
+    if (one.component !== other.component) return one.component - other.component;
+  }
+  if (a.rank !== b.rank) return a.rank - b.rank;
+  if (a.offset !== b.offset) return a.offset - b.offset;
+  return a.line < b.line ? -1 : a.line > b.line ? 1 : 0;
+}
+
+/** Sorts in place. Logs are almost in order: insertion beats a general sort on twenty nearly sorted events. */
+export function sortEvents(events: Event[]): void {
+  if (events.length > 64) {
+    events.sort(inOrder);
+    return;
+  }
+  for (let i = 1; i < events.length; i++) {
+    const event = events[i];
+    if (event === undefined) continue;
+    let at = i - 1;
+    for (let before = events[at]; before !== undefined && inOrder(before, event) > 0; before = events[--at]) events[at + 1] = before;
+    events[at + 1] = event;
+  }
+}

@@ -1,0 +1,83 @@
+/** Settled and acknowledged episodes, bounded, and their form in the state file. */
+import type { SourceKey } from '../model/source.ts';
+import type { Life } from './life.ts';
+import { mayContinue, revive, store } from './tombstone.ts';
+import type { StoredTombstone, Tombstone } from './tombstone.ts';
+
+/** In memory: enough for what is in flight or late. Each is about half a kilobyte. */
+const MOST_DONE = 8_192;
+/** Starts that may go on (created, incomplete): kept apart, so that a busy host does not push them out. */
+const MOST_UNFINISHED = 4_096;
+/** Of the finished ones that no held offset needs, so many go into the state: late lines after a restart are known as such. */
+const STORED_DONE = 500;
+
+/** The engine's part of the state file. */
+export interface StoredMemory {
+  readonly done: readonly StoredTombstone[];
+  /** Cut by waiting, perhaps sent, not acknowledged. */
+  readonly cuts: readonly StoredTombstone[];
+}
+
+interface Entry {
+  readonly life: Life;
+  readonly tombstone: Tombstone;
+}
+
+export class Memory {
+  readonly #done = new Set<Entry>();
+  readonly #unfinished = new Set<Entry>();
+  readonly #cuts = new Set<Entry>();
+
+  /** @returns lives that lost an entry for it. */
+  add(life: Life, tombstone: Tombstone): Life[] {
+    const list = mayContinue(tombstone) ? this.#unfinished : this.#done;
+    list.add({ life, tombstone });
+    const most = list === this.#done ? MOST_DONE : MOST_UNFINISHED;
+    return list.size > most ? this.#dropOldest(list) : [];
+  }
+
+  #dropOldest(list: Set<Entry>): Life[] {
+    for (const entry of list) {
+      list.delete(entry);
+      entry.life.exhume(entry.tombstone);
+      return [entry.life];
+    }
+    return [];
+  }
+
+  /**
+   * @param flying settled, not acknowledged.
+   * @param heldFrom per source the offset from which lines will be read again after a restart.
+   */
+  store(flying: readonly Tombstone[], heldFrom: (source: SourceKey) => number | undefined): StoredMemory {
+    const needed = ({ extents }: Tombstone): boolean =>
+      extents.some(({ source, to }) => {
+        const from = heldFrom(source);
+        return from !== undefined && to >= from;
+      });
+    const done = [...this.#done].map(({ tombstone }) => tombstone);
+    const kept = done.filter((tombstone, at) => at >= done.length - STORED_DONE || needed(tombstone));
+    const unfinished = [...this.#unfinished].map(({ tombstone }) => tombstone);
+    const cuts = [...this.#cuts].map(({ tombstone }) => tombstone).filter(needed);
+    return {
+      done: [...unfinished, ...kept].map(store),
+      cuts: [...flying.filter((tombstone) => tombstone.waited), ...cuts].map(store),
+    };
+  }
+
+  restore(stored: StoredMemory, lifeOf: (runtime: string, container: string) => Life | undefined): void {
+    for (const one of stored.done) {
+      const tombstone = revive(one);
+      const life = lifeOf(tombstone.runtime, tombstone.container);
+      if (life === undefined) continue;
+      life.bury(tombstone);
+      this.add(life, tombstone);
+    }
+    for (const one of stored.cuts) {
+      const tombstone = revive(one);
+      const life = lifeOf(tombstone.runtime, tombstone.container);
+      life?.cutAgain(tombstone);
+      if (life !== undefined) this.#cuts.add({ life, tombstone });
+    }
+  }
+}

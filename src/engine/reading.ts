@@ -1,0 +1,148 @@
+/** Lines to events: splits, strips the syntax, asks the runtimes, and gives every line one of four verdicts. */
+import type { Entry, Refusal, Syntax } from '../model/entry.ts';
+import type { SourceId, SourceInfo } from '../model/source.ts';
+import type { Nanos } from '../model/time.ts';
+import type { CompiledRuntime, CompiledSource } from './compile.ts';
+import type { Event } from './event.ts';
+
+const NEWLINE = 10;
+const RETURN = 13;
+
+/** What became of a source's lines. The four verdicts add up to `lines`. */
+export interface Verdicts {
+  lines: number;
+  events: number;
+  readonly ignored: Map<string, number>;
+  unknown: number;
+  readonly malformed: Map<Refusal, number>;
+  /** The first few lines that no rule knew, cut short: what a user needs to see to help. */
+  readonly examples: string[];
+}
+
+export const newVerdicts = (): Verdicts => ({ lines: 0, events: 0, ignored: new Map(), unknown: 0, malformed: new Map(), examples: [] });
+
+const MOST_EXAMPLES = 5;
+const EXAMPLE_LENGTH = 200;
+/** Longest container id: containerd allows 76, others less. */
+const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.+:-]{0,127}$/;
+
+const count = <K>(counts: Map<K, number>, name: K): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
+
+/** Source rules that share a syntax: the line is stripped once for all of them. */
+interface Group {
+  readonly syntax: Syntax;
+  readonly sources: readonly CompiledSource[];
+}
+
+export class Reading {
+  readonly id: SourceId;
+  readonly info: SourceInfo;
+  readonly verdicts = newVerdicts();
+  /** Time of the last line that told one: where the source stands. */
+  lastTime: Nanos | undefined;
+  firstTime: Nanos | undefined;
+  readonly #groups: readonly Group[];
+  readonly #gather: (event: Event, container: string, runtime: CompiledRuntime) => void;
+  /** Container ids found honest, by identity of the interned string: the last one is mostly the next one. */
+  #lastContainer = '';
+
+  constructor(
+    id: SourceId,
+    info: SourceInfo,
+    sources: readonly CompiledSource[],
+    gather: (event: Event, container: string, runtime: CompiledRuntime) => void,
+  ) {
+    this.id = id;
+    this.info = info;
+    this.#gather = gather;
+    const mine = sources.filter((source) => info.runtime === undefined || source.runtime.name === info.runtime);
+    const syntaxes = new Set(mine.map((source) => source.syntax));
+    this.#groups = [...syntaxes].map((syntax) => ({ syntax, sources: mine.filter((source) => source.syntax === syntax) }));
+  }
+
+  /** @returns bytes taken: up to and including the last line end. */
+  read(bytes: Buffer, length: number, offset: number): number {
+    let start = 0;
+    for (;;) {
+      const end = bytes.indexOf(NEWLINE, start);
+      if (end < 0 || end >= length) return start;
+      this.#line(bytes, start, end > start && bytes[end - 1] === RETURN ? end - 1 : end, offset + start);
+      start = end + 1;
+    }
+  }
+
+  overlong(head: Buffer): void {
+    this.verdicts.lines++;
+    this.#malformed(head, 0, head.length, 'line-too-long');
+  }
+
+  #line(bytes: Buffer, start: number, end: number, offset: number): void {
+    this.verdicts.lines++;
+    if (start === end) {
+      count(this.verdicts.ignored, 'empty line');
+      return;
+    }
+    let refusal: Refusal | undefined;
+    let unknown = false;
+    for (const group of this.#groups) {
+      const entry = group.syntax.read(bytes, start, end);
+      if (typeof entry === 'string') {
+        refusal ??= entry;
+        continue;
+      }
+      unknown = true;
+      this.#pass(entry.time);
+      for (const source of group.sources) {
+        const refused = this.#offer(source, entry, bytes, start, end, offset);
+        if (refused === undefined) return;
+        if (refused !== 'no rule') refusal = refused;
+      }
+    }
+    if (refusal !== undefined && (!unknown || refusal === 'bad-container-id')) this.#malformed(bytes, start, end, refusal);
+    else {
+      this.verdicts.unknown++;
+      this.#example(bytes, start, end);
+    }
+  }
+
+  /** @returns undefined when the rule took the line. */
+  #offer(source: CompiledSource, entry: Entry, bytes: Buffer, start: number, end: number, offset: number): Refusal | 'no rule' | undefined {
+    const match = source.match(entry);
+    switch (match.kind) {
+      case 'unknown':
+      case 'foreign':
+        return 'no rule';
+      case 'ignored':
+        count(this.verdicts.ignored, match.name);
+        return undefined;
+      case 'event': {
+        const container = entry.get(source.container);
+        if (container === undefined || (container !== this.#lastContainer && !CONTAINER_ID.test(container))) return 'bad-container-id';
+        this.#lastContainer = container;
+        this.verdicts.events++;
+        const line = bytes.toString('utf8', start, end);
+        const { id, info } = this;
+        this.#gather({ time: entry.time, spelling: match.spelling, line, source: id, rank: info.rank, offset }, container, source.runtime);
+        return undefined;
+      }
+      default:
+        return match satisfies never;
+    }
+  }
+
+  #pass(time: Nanos): void {
+    this.firstTime ??= time;
+    this.lastTime = time;
+  }
+
+  #malformed(bytes: Buffer, start: number, end: number, refusal: Refusal): void {
+    count(this.verdicts.malformed, refusal);
+    this.#example(bytes, start, end);
+  }
+
+  #example(bytes: Buffer, start: number, end: number): void {
+    if (this.verdicts.examples.length < MOST_EXAMPLES) {
+      this.verdicts.examples.push(bytes.toString('utf8', start, Math.min(end, start + EXAMPLE_LENGTH)));
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What is remembered of a settled episode: enough to tell a late line from a new start, to know a replayed line after a
+ * restart, and to continue a start that had rested.
+ */
+import type { SourceId, SourceKey } from '../model/source.ts';
+import { nanos } from '../model/time.ts';
+import type { Nanos } from '../model/time.ts';
+import type { Outcome } from '../model/trace.ts';
+import type { Event } from './event.ts';
+
+/** First and last line of an episode in one source, by offset. */
+export interface Extent {
+  readonly source: SourceKey;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Tombstone {
+  readonly runtime: string;
+  readonly container: string;
+  readonly traceId: string;
+  readonly opened: Nanos;
+  /** Lines up to this log time belong to it. */
+  readonly until: Nanos;
+  /** nothing: it was no episode (handed-to-runc). */
+  readonly outcome: Outcome | 'nothing';
+  /** Spellings seen, in order: only kept where the start may go on. */
+  readonly seen: readonly string[];
+  readonly extents: readonly Extent[];
+  /** Settled by waiting, not by its last mark: written down before it is sent, so that a replay cuts at the same place. */
+  readonly waited: boolean;
+  readonly capped: boolean;
+}
+
+/** Whether more lines of the same start open a trace of their own. */
+export const mayContinue = (tombstone: Tombstone): boolean =>
+  !tombstone.capped && (tombstone.outcome === 'created' || tombstone.outcome === 'incomplete');
+
+export function extentsOf(events: readonly Event[], keyOf: (source: SourceId) => SourceKey): Extent[] {
+  const extents = new Map<SourceId, { from: number; to: number }>();
+  for (const { source, offset } of events) {
+    const known = extents.get(source);
+    if (known === undefined) extents.set(source, { from: offset, to: offset });
+    else {
+      if (offset < known.from) known.from = offset;
+      if (offset > known.to) known.to = offset;
+    }
+  }
+  return [...extents].map(([source, { from, to }]) => ({ source: keyOf(source), from, to }));
+}
+
+/** The line was read before: it stands where this episode's lines stood. */
+export const covers = (extents: readonly Extent[], source: SourceKey, offset: number): boolean =>
+  extents.some((extent) => extent.source === source && offset >= extent.from && offset <= extent.to);
+
+/** As it stands in the state file: times as decimal strings, since JSON has no exact large numbers. */
+export type StoredTombstone = Omit<Tombstone, 'opened' | 'until'> & { readonly opened: string; readonly until: string };
+
+export const store = (tombstone: Tombstone): StoredTombstone => ({
+  ...tombstone,
+  opened: String(tombstone.opened),
+  until: String(tombstone.until),
+});
+
+export const revive = (stored: StoredTombstone): Tombstone => ({
+  ...stored,
+  opened: nanos(BigInt(stored.opened)),
+  until: nanos(BigInt(stored.until)),
+});
