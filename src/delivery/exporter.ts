@@ -223,11 +223,11 @@ export class Exporter {
     const others = this.#counts.acknowledgedBatches > batch.acknowledgedBefore;
     this.#health.failed(failure, now);
     batch.attempts += 1;
+    batch.acknowledgedBefore = this.#counts.acknowledgedBatches;
     if (others && batch.attempts >= SUSPICIOUS_AFTER && batch.items.length > 1) {
       this.#queue.split(batch);
       return;
     }
-    batch.acknowledgedBefore = this.#counts.acknowledgedBatches;
     const asked = failure.kind === 'retry' ? failure.after : undefined;
     batch.due = now + Math.max(asked ?? 0, backOff(failure.kind, batch.attempts, this.#random));
     this.#queue.again(batch);

@@ -63,10 +63,12 @@ export class BatchQueue {
     this.#again.push(batch);
   }
 
-  /** Puts a batch back as two halves, to be sent at once. The batch holds at least two traces. */
+  /** Puts a batch back as two halves, to be sent at once, under the suspicion it was under. It holds at least two traces. */
   split(batch: Batch): void {
     const middle = batch.items.length >>> 1;
-    this.#again.unshift(batchOf(batch.items.slice(0, middle)), batchOf(batch.items.slice(middle)));
+    const halves = [batch.items.slice(0, middle), batch.items.slice(middle)];
+    const { attempts, acknowledgedBefore } = batch;
+    this.#again.unshift(...halves.map((items) => ({ ...batchOf(items), attempts, acknowledgedBefore })));
   }
 
   /** The endpoint is back: nothing needs to wait any longer. */

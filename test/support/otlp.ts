@@ -125,7 +125,7 @@ function readScope(bytes: Uint8Array): ScopeMessage {
 function readSpan(found: Field[]): SpanMessage {
   const one = (number: number): Field | undefined => found.findLast((field) => field.number === number);
   const all = (number: number): Field[][] => found.filter((field) => field.number === number).map((f) => fields(body(f)));
-  const known = new Set([1, 2, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16]);
+  const known = new Set([1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
   const stranger = found.find((field) => !known.has(field.number));
   if (stranger !== undefined) throw new Error(`unexpected field ${stranger.number} in a span`);
   const status = one(15);
