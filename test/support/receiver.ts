@@ -40,10 +40,13 @@ export interface ReceiverOptions {
   maxMessage?: number;
 }
 
-const PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+const TRACES = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+const METRICS = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export';
 
 export class Receiver {
   readonly requests: Received[] = [];
+  /** Requests to the metrics service, always taken. */
+  readonly metrics: Buffer[] = [];
   script: (index: number, bytes: Buffer) => Behaviour;
   readonly #server: Server;
   readonly #proxy: import('node:net').Server;
@@ -54,11 +57,15 @@ export class Receiver {
   private constructor(options: ReceiverOptions) {
     this.script = options.script ?? (() => ({ kind: 'ok' }));
     this.#server = new Server({ 'grpc.max_receive_message_length': options.maxMessage ?? -1 });
-    const pass = (bytes: Buffer): Buffer => bytes;
-    this.#server.addService(
-      { Export: { path: PATH, requestStream: false, responseStream: false, requestSerialize: pass, requestDeserialize: pass, responseSerialize: pass, responseDeserialize: pass } },
-      { Export: (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) => this.#export(call, reply) },
-    );
+    this.#server.addService(service(TRACES), {
+      Export: (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) => this.#export(call, reply),
+    });
+    this.#server.addService(service(METRICS), {
+      Export: (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) => {
+        this.metrics.push(Buffer.from(call.request));
+        reply(null, Buffer.alloc(0));
+      },
+    });
     // grpc-js gives no way to cut a connection, so a plain TCP relay stands in front of it.
     this.#proxy = createServer((client) => this.#relay(client));
   }
@@ -163,6 +170,11 @@ export class Receiver {
 }
 
 export { status };
+
+const pass = (bytes: Buffer): Buffer => bytes;
+const service = (path: string) => ({
+  Export: { path, requestStream: false, responseStream: false, requestSerialize: pass, requestDeserialize: pass, responseSerialize: pass, responseDeserialize: pass },
+});
 
 function varint(value: number): Buffer {
   const bytes: number[] = [];
