@@ -93,7 +93,7 @@ export class Reading {
       unknown = true;
       this.#pass(entry.time);
       for (const source of group.sources) {
-        const refused = this.#offer(source, entry, bytes, start, end, offset);
+        const refused = this.#offer(source, entry, offset);
         if (refused === undefined) return;
         if (refused !== 'no rule') refusal = refused;
       }
@@ -106,7 +106,7 @@ export class Reading {
   }
 
   /** @returns undefined when the rule took the line. */
-  #offer(source: CompiledSource, entry: Entry, bytes: Buffer, start: number, end: number, offset: number): Refusal | 'no rule' | undefined {
+  #offer(source: CompiledSource, entry: Entry, offset: number): Refusal | 'no rule' | undefined {
     const match = source.match(entry);
     switch (match.kind) {
       case 'unknown':
@@ -120,9 +120,8 @@ export class Reading {
         if (container === undefined || (container !== this.#lastContainer && !CONTAINER_ID.test(container))) return 'bad-container-id';
         this.#lastContainer = container;
         this.verdicts.events++;
-        const line = bytes.toString('utf8', start, end);
         const { id, info } = this;
-        this.#gather({ time: entry.time, spelling: match.spelling, line, source: id, rank: info.rank, offset }, container, source.runtime);
+        this.#gather({ time: entry.time, spelling: match.spelling, line: entry.line(), source: id, rank: info.rank, offset }, container, source.runtime);
         return undefined;
       }
       default:

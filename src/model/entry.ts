@@ -25,6 +25,8 @@ export interface Entry {
   readonly time: Nanos;
   /** The field's value as text (numbers by their digits, nested values by their source text); undefined: no such field. */
   get(field: string): string | undefined;
+  /** The whole line as it stood. */
+  line(): string;
 }
 
 /** How a line is written. Shared by the runtimes that write this way. */

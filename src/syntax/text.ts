@@ -5,45 +5,68 @@ import { EARLIEST, LATEST } from '../model/entry.ts';
 import { nanos } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
 
-const SLOTS = 2048;
+const SLOTS = 4096;
 const LONGEST = 128;
 
+/** A buffer read four bytes at a time, at any offset: comparing and hashing by words is three times as fast as by bytes. */
+export interface Words {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+}
+
+export const words = (bytes: Buffer): Words => ({ bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) });
+
+/** Whether `length` bytes at `start` equal those of `stored` at `at`. */
+export function same(text: Words, start: number, stored: DataView, at: number, length: number): boolean {
+  const { view } = text;
+  let i = 0;
+  for (; i + 4 <= length; i += 4) if (view.getUint32(start + i, true) !== stored.getUint32(at + i, true)) return false;
+  for (; i < length; i++) if (view.getUint8(start + i) !== stored.getUint8(at + i)) return false;
+  return true;
+}
+
 /**
- * A bounded cache from bytes to strings (direct-mapped: a newcomer replaces what stands in its slot). Field names, mark
- * ids and container ids repeat on every line; making the string anew costs more than reading the rest of the line.
+ * A bounded cache from bytes to strings (direct-mapped: a newcomer replaces what stands in its slot). Mark ids and
+ * container ids repeat from line to line; making the string anew costs more than reading the rest of the line.
  * Strings are copies, never slices: a slice would keep the whole read buffer alive.
  */
 export class Interner {
   readonly #strings: string[] = new Array<string>(SLOTS).fill('');
-  readonly #bytes: Buffer = Buffer.alloc(SLOTS * LONGEST);
+  readonly #bytes = new Uint8Array(SLOTS * LONGEST);
+  readonly #stored = new DataView(this.#bytes.buffer);
 
-  /** `bytes[start, end)`, all ASCII, as a string. */
-  ascii(bytes: Buffer, start: number, end: number): string {
+  /** The string remembered for exactly these bytes; undefined: none is. */
+  known(text: Words, start: number, end: number): string | undefined {
     const length = end - start;
-    if (length > LONGEST) return bytes.toString('latin1', start, end);
-    const slot = slotOf(bytes, start, end);
-    const known = this.#strings[slot] ?? '';
-    if (known.length === length && this.#same(slot * LONGEST, bytes, start, length)) return known;
-    const made = bytes.toString('latin1', start, end);
-    bytes.copy(this.#bytes, slot * LONGEST, start, end);
+    if (length > LONGEST) return undefined;
+    const slot = slotOf(text.view, start, end);
+    const string = this.#strings[slot];
+    if (string === undefined || string.length !== length) return undefined;
+    return same(text, start, this.#stored, slot * LONGEST, length) ? string : undefined;
+  }
+
+  /** Remembers `bytes[start, end)`, which must be ASCII. */
+  learn(text: Words, start: number, end: number): string {
+    const made = text.bytes.toString('latin1', start, end);
+    if (end - start > LONGEST) return made;
+    const slot = slotOf(text.view, start, end);
+    this.#bytes.set(text.bytes.subarray(start, end), slot * LONGEST);
     this.#strings[slot] = made;
     return made;
   }
-
-  #same(at: number, bytes: Buffer, start: number, length: number): boolean {
-    const stored = this.#bytes;
-    for (let i = 0; i < length; i++) if (stored[at + i] !== bytes[start + i]) return false;
-    return true;
-  }
 }
 
-/** FNV-1a over the first and last eight bytes and the length: ids differ there, and equality is checked anyway. */
-function slotOf(bytes: Buffer, start: number, end: number): number {
-  let hash = 0x811c9dc5 ^ (end - start);
-  const head = Math.min(start + 8, end);
-  for (let i = start; i < head; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
-  for (let i = Math.max(head, end - 8); i < end; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
-  return (hash ^ (hash >>> 15)) & (SLOTS - 1);
+/** FNV-1a over the first and last words and the length: ids differ there, and equality is checked anyway. */
+function slotOf(view: DataView, start: number, end: number): number {
+  const length = end - start;
+  let hash = 0x811c9dc5 ^ length;
+  if (length >= 8) {
+    hash = Math.imul(hash ^ view.getUint32(start, true), 0x01000193);
+    hash = Math.imul(hash ^ (hash >>> 13) ^ view.getUint32(start + 4, true), 0x01000193);
+    hash = Math.imul(hash ^ (hash >>> 13) ^ view.getUint32(end - 8, true), 0x01000193);
+    hash = Math.imul(hash ^ (hash >>> 13) ^ view.getUint32(end - 4, true), 0x01000193);
+  } else for (let i = start; i < end; i++) hash = Math.imul(hash ^ view.getUint8(i), 0x01000193);
+  return (hash ^ (hash >>> 13) ^ (hash >>> 22)) & (SLOTS - 1);
 }
 
 const word = new BigUint64Array(1);
