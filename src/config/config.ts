@@ -1,0 +1,129 @@
+import type { Duration } from '../model/time.ts';
+import type { Attributes } from '../model/trace.ts';
+import { COMPRESSION, FROM, LOG_FORMAT, LOG_LEVEL, SCHEMA, TRUST } from './schema.ts';
+import type { Bytes } from './units.ts';
+import type { Header, Origin, Value, Values } from './values.ts';
+
+/** The effective configuration. What each setting means, its default and its limits stand in schema.ts. */
+export interface Config {
+  /** Empty: what is found on the host. */
+  readonly sources: readonly SourceConfig[];
+  readonly from: (typeof FROM)[number];
+  readonly otlp: {
+    /** Undefined: http://localhost:4317 when that answers. */
+    readonly endpoint: string | undefined;
+    /** Names in lower case. */
+    readonly headers: readonly Header[];
+    readonly timeout: Duration;
+    readonly compression: (typeof COMPRESSION)[number];
+    readonly tls: { readonly ca: string | undefined; readonly cert: string | undefined; readonly key: string | undefined };
+  };
+  /** Undefined: the caller's choice (systemd's STATE_DIRECTORY, the user's state folder). */
+  readonly stateDir: string | undefined;
+  /** Undefined: made from the machine id. */
+  readonly hostId: string | undefined;
+  readonly settle: Duration;
+  readonly patience: Duration;
+  readonly lateness: { readonly file: Duration };
+  readonly rotateGrace: Duration;
+  readonly sweep: Duration;
+  readonly queue: { readonly memory: Bytes };
+  readonly deadLetter: { readonly max: Bytes };
+  readonly links: { readonly jaeger: string };
+  /** In canonical order. */
+  readonly resource: Attributes;
+  readonly telemetry: boolean;
+  readonly log: { readonly level: (typeof LOG_LEVEL)[number]; readonly format: (typeof LOG_FORMAT)[number] };
+}
+
+export interface SourceConfig {
+  /** Paths and glob patterns; at least one. */
+  readonly files: readonly string[];
+  readonly runtime: string | undefined;
+  readonly scheme: string | undefined;
+  readonly trust: (typeof TRUST)[number];
+  /** User id. */
+  readonly owner: number | undefined;
+}
+
+/** What a setting is, and who said so. */
+export interface Chosen {
+  readonly value: Value | undefined;
+  readonly origin: Origin;
+}
+
+/** Every setting of the schema, by path. */
+export type Settings = ReadonlyMap<string, Chosen>;
+
+export const defaultSettings: Settings = new Map(SCHEMA.map((each) => [each.path, { value: each.default, origin: { kind: 'default' } }]));
+
+/** The typed configuration of complete settings. Throws only where schema and types disagree: a bug of ours, which a test finds. */
+export function configOf(settings: Settings): Config {
+  const values: Values = new Map([...settings].flatMap(([path, { value }]) => (value === undefined ? [] : [[path, value]])));
+  return {
+    sources: need(values, 'sources', 'list').map(sourceOf),
+    from: choice(values, 'from', FROM),
+    otlp: {
+      endpoint: text(values, 'otlp.endpoint'),
+      headers: need(values, 'otlp.headers', 'headers'),
+      timeout: need(values, 'otlp.timeout', 'duration'),
+      compression: choice(values, 'otlp.compression', COMPRESSION),
+      tls: { ca: text(values, 'otlp.tls.ca'), cert: text(values, 'otlp.tls.cert'), key: text(values, 'otlp.tls.key') },
+    },
+    stateDir: text(values, 'state_dir'),
+    hostId: text(values, 'host_id'),
+    settle: need(values, 'settle', 'duration'),
+    patience: need(values, 'patience', 'duration'),
+    lateness: { file: need(values, 'lateness.file', 'duration') },
+    rotateGrace: need(values, 'rotate_grace', 'duration'),
+    sweep: need(values, 'sweep', 'duration'),
+    queue: { memory: need(values, 'queue.memory', 'size') },
+    deadLetter: { max: need(values, 'dead_letter.max', 'size') },
+    links: { jaeger: need(values, 'links.jaeger', 'text') },
+    resource: need(values, 'resource', 'attributes'),
+    telemetry: need(values, 'telemetry', 'boolean'),
+    log: { level: choice(values, 'log.level', LOG_LEVEL), format: choice(values, 'log.format', LOG_FORMAT) },
+  };
+}
+
+function sourceOf(values: Values): SourceConfig {
+  return {
+    files: need(values, 'file', 'texts'),
+    runtime: text(values, 'runtime'),
+    scheme: text(values, 'scheme'),
+    trust: choice(values, 'trust', TRUST),
+    owner: get(values, 'owner', 'integer'),
+  };
+}
+
+/** What each kind of value holds. */
+type Held = { readonly [V in Value as V['kind']]: V['value'] };
+
+function isKind<K extends keyof Held>(value: { readonly kind: string; readonly value: unknown }, kind: K): value is { readonly kind: K; readonly value: Held[K] } {
+  return value.kind === kind;
+}
+
+function get<K extends keyof Held>(values: Values, path: string, kind: K): Held[K] | undefined {
+  const value: { readonly kind: string; readonly value: unknown } | undefined = values.get(path);
+  if (value === undefined) return undefined;
+  if (!isKind(value, kind)) throw new Error(`setting ${path} is ${value.kind}, not ${kind}`);
+  return value.value;
+}
+
+function need<K extends keyof Held>(values: Values, path: string, kind: K): Held[K] {
+  const value = get(values, path, kind);
+  if (value === undefined) throw new Error(`setting ${path} has neither value nor default`);
+  return value;
+}
+
+const text = (values: Values, path: string): string | undefined => get(values, path, 'text');
+
+function choice<const T extends string>(values: Values, path: string, of: readonly T[]): T {
+  const written = need(values, path, 'text');
+  const found = of.find((each) => each === written);
+  if (found === undefined) throw new Error(`setting ${path} is "${written}", none of ${of.join(', ')}`);
+  return found;
+}
+
+/** The configuration when nothing is said anywhere. */
+export const defaultConfig: Config = configOf(defaultSettings);

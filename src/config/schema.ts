@@ -1,0 +1,97 @@
+import { duration, MILLISECOND, MINUTE, SECOND } from '../model/time.ts';
+import type { Duration } from '../model/time.ts';
+import { bytes } from './units.ts';
+import type { Bytes } from './units.ts';
+import type { Value } from './values.ts';
+
+/** What may be written for a setting. Both ends of a range are allowed. */
+export type SettingType =
+  | { readonly kind: 'text' }
+  | { readonly kind: 'path' }
+  /** `grpc`: scheme, host and port only. */
+  | { readonly kind: 'url'; readonly use: 'grpc' | 'web' }
+  | { readonly kind: 'choice'; readonly of: readonly string[] }
+  | { readonly kind: 'duration'; readonly min: Duration; readonly max: Duration }
+  | { readonly kind: 'size'; readonly min: Bytes; readonly max: Bytes }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  /** One text or a list of texts. */
+  | { readonly kind: 'texts' }
+  | { readonly kind: 'headers' }
+  | { readonly kind: 'attributes' }
+  | { readonly kind: 'list'; readonly of: readonly Setting[] };
+
+export interface Setting {
+  /** Dots are nested mappings. */
+  readonly path: string;
+  readonly type: SettingType;
+  /** Undefined: nothing, and that has a meaning of its own (said in `doc`). */
+  readonly default: Value | undefined;
+  readonly required: boolean;
+  /** One sentence, for people. */
+  readonly doc: string;
+}
+
+/** Keeps the literals, so that the type of the configuration follows from the list. */
+const choices = <const T extends readonly string[]>(...of: T): T => of;
+
+export const FROM = choices('beginning', 'end');
+export const TRUST = choices('owner', 'any');
+export const COMPRESSION = choices('none', 'gzip');
+export const LOG_LEVEL = choices('trace', 'debug', 'info', 'warn', 'error');
+export const LOG_FORMAT = choices('auto', 'json', 'text');
+
+const ZERO = duration(0);
+const HOUR = duration(60 * MINUTE);
+const MIB = 2 ** 20;
+
+const text = (value: string): Value => ({ kind: 'text', value });
+const time = (min: Duration, max: Duration): SettingType => ({ kind: 'duration', min, max });
+const size = (min: number): SettingType => ({ kind: 'size', min: bytes(min), max: bytes(2 ** 40) });
+const length = (value: Duration): Value => ({ kind: 'duration', value });
+const room = (value: number): Value => ({ kind: 'size', value: bytes(value) });
+
+const setting = (path: string, type: SettingType, preset: Value | undefined, doc: string, required = false): Setting =>
+  ({ path, type, default: preset, required, doc });
+
+const SOURCE: readonly Setting[] = [
+  setting('file', { kind: 'texts' }, undefined, 'Files to follow: a path or glob pattern, or a list of them.', true),
+  setting('runtime', { kind: 'text' }, undefined, 'The runtime that writes them; without it each line is tried by what it says.'),
+  setting('scheme', { kind: 'text' }, undefined, 'The version of the log, where lines alone do not tell.'),
+  setting('trust', { kind: 'choice', of: TRUST }, text('owner'), 'Whose files are read: those of the owner, or any.'),
+  setting('owner', { kind: 'integer', min: 0, max: 2 ** 32 - 2 }, undefined, 'User id that must own the files; without it root and the user of the daemon.'),
+];
+
+/** Every setting there is, in the order in which people meet them. */
+export const SCHEMA: readonly Setting[] = [
+  setting('sources', { kind: 'list', of: SOURCE }, { kind: 'list', value: [] }, 'What is read; nothing here means what is found on the host.'),
+  setting('from', { kind: 'choice', of: FROM }, text('beginning'), 'Where a file that was never seen before is read from.'),
+  setting('otlp.endpoint', { kind: 'url', use: 'grpc' }, undefined, 'OTLP/gRPC back-end; without it http://localhost:4317 when that answers.'),
+  setting('otlp.headers', { kind: 'headers' }, { kind: 'headers', value: [] }, 'Headers of every request, such as an access token.'),
+  setting('otlp.timeout', time(MILLISECOND, HOUR), length(duration(10 * SECOND)), 'How long one request may take.'),
+  setting('otlp.compression', { kind: 'choice', of: COMPRESSION }, text('none'), 'Compression of requests.'),
+  setting('otlp.tls.ca', { kind: 'path' }, undefined, 'File with the certificates to trust instead of the system\'s (PEM).'),
+  setting('otlp.tls.cert', { kind: 'path' }, undefined, 'Certificate to show to the back-end (PEM); needs key.'),
+  setting('otlp.tls.key', { kind: 'path' }, undefined, 'Key of that certificate (PEM).'),
+  setting('state_dir', { kind: 'path' }, undefined, 'Where the daemon keeps what it must not forget.'),
+  setting('host_id', { kind: 'text' }, undefined, 'Name of this host in trace ids; without it a hash of the machine id.'),
+  setting('settle', time(ZERO, MINUTE), length(duration(250 * MILLISECOND)), 'Quiet time after the last expected line of a start.'),
+  setting('patience', time(SECOND, HOUR), length(MINUTE), 'How long an open phase is waited for, by log time.'),
+  setting('lateness.file', time(ZERO, MINUTE), length(duration(250 * MILLISECOND)), 'How late a line may come into a file.'),
+  setting('rotate_grace', time(ZERO, HOUR), length(MINUTE), 'How long a rotated file is still read.'),
+  setting('sweep', time(duration(50 * MILLISECOND), HOUR), length(duration(2 * SECOND)), 'How often files are looked at even without a notice of the kernel.'),
+  setting('queue.memory', size(MIB), room(32 * MIB), 'Encoded traces that wait in memory while the back-end is away.'),
+  setting('dead_letter.max', size(64 * 1024), room(16 * MIB), 'Size of the file that keeps what a back-end refused.'),
+  setting('links.jaeger', { kind: 'url', use: 'web' }, text('http://localhost:16686'), 'Jaeger\'s page, for links.'),
+  setting('resource', { kind: 'attributes' }, { kind: 'attributes', value: [] }, 'More resource attributes of every component.'),
+  setting('telemetry', { kind: 'boolean' }, { kind: 'boolean', value: false }, 'Send the daemon\'s own metrics and traces too.'),
+  setting('log.level', { kind: 'choice', of: LOG_LEVEL }, text('info'), 'What the daemon says of itself.'),
+  setting('log.format', { kind: 'choice', of: LOG_FORMAT }, text('auto'), 'auto: text on a terminal, else JSON.'),
+];
+
+/** The setting at this path of the whole schema. Throws for a path that does not exist: that is a bug of ours. */
+export function settingAt(path: string): Setting {
+  const found = SCHEMA.find((each) => each.path === path);
+  if (found === undefined) throw new Error(`no setting ${path}`);
+  return found;
+}
