@@ -168,6 +168,13 @@ describe('hostile and odd traces', () => {
       .toEqual(['in a circle', 'orphan', 'root', 'with another']);
   });
 
+  test('a loose line breaks at its words, inside the paper', () => {
+    for (let size = 1; size < 80; size += 1) {
+      const text = plain(uruncTrace({ loose: [{ name: 'n'.repeat(size), offset: duration(1), reason: 'undecided', line: '' }] }));
+      expect(widest(text)).toBeLessThanOrEqual(80);
+    }
+  });
+
   test('deep nesting still fits', () => {
     const spans = [span({ name: 'root', from: 0, to: 4 })];
     for (let i = 0; i < 5000; i += 1) spans.push(span({ name: `level ${i}`, from: 0, to: 4, parent: spans.at(-1)?.id }));

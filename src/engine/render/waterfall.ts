@@ -68,15 +68,16 @@ function loose(trace: Trace, paper: Paper): string[] {
     if (group === undefined) groups.set(key, [event]);
     else group.push(event);
   }
+  const narrow = { ...paper, width: paper.width - 2 };
   const lines = [...groups.values()].flatMap((group) => {
     const [first] = group;
     const last = group.at(-1);
     if (first === undefined || last === undefined) return [];
     const times = group.length > 1 ? ` (${group.length} times, last ${place(paper, last.offset)})` : '';
     const text = `${place(paper, first.offset)} ${clean(paper, first.name, 100)}: ${reasonWords(first.reason)}${times}`;
-    return wrap(paper, text.split(' ').map((word) => piece(word)), ' ', '    ');
+    return wrap(narrow, text.split(' ').map((word) => piece(word)), ' ', '    ');
   });
-  return lines.length === 0 ? [] : [`not in any phase: ${count(trace.loose.length, 'line')}`, ...lines.map((line) => (line.startsWith(' ') ? line : `  ${line}`))];
+  return lines.length === 0 ? [] : [`not in any phase: ${count(trace.loose.length, 'line')}`, ...lines.map((line) => `  ${line}`)];
 }
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
