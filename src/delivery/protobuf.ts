@@ -44,19 +44,15 @@ export class ReverseWriter {
   varint(value: number): void {
     if (value < 0x80) {
       this.byte(value);
-      return;
+    } else if (value < 0x4000) {
+      // Nearly every length is of one or two bytes.
+      this.#reserve(2);
+      this.#at -= 2;
+      this.#buffer[this.#at] = (value & 0x7f) | 0x80;
+      this.#buffer[this.#at + 1] = value >>> 7;
+    } else {
+      this.#longVarint(value);
     }
-    let size = 1;
-    for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size += 1;
-    this.#reserve(size);
-    this.#at -= size;
-    let at = this.#at;
-    let rest = value;
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) {
-      this.#buffer[at] = (rest % 0x80) | 0x80;
-      at += 1;
-    }
-    this.#buffer[at] = rest;
   }
 
   /** A signed whole number of at most 2^53 either way, as protobuf's int64: two's complement in 64 bits. */
@@ -116,20 +112,38 @@ export class ReverseWriter {
   hex(digits: string): void {
     const size = digits.length >>> 1;
     this.#reserve(size);
-    this.#at -= size;
+    const buffer = this.#buffer;
+    const start = this.#at - size;
+    this.#at = start;
     for (let i = 0; i < size; i += 1) {
-      this.#buffer[this.#at + i] = (digit(digits, 2 * i) << 4) | digit(digits, 2 * i + 1);
+      buffer[start + i] = (digit(digits, 2 * i) << 4) | digit(digits, 2 * i + 1);
     }
+  }
+
+  #longVarint(value: number): void {
+    let size = 3;
+    for (let rest = value; rest >= 0x20_0000; rest = Math.floor(rest / 0x80)) size += 1;
+    this.#reserve(size);
+    const buffer = this.#buffer;
+    let at = this.#at - size;
+    this.#at = at;
+    let rest = value;
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) {
+      buffer[at] = (rest % 0x80) | 0x80;
+      at += 1;
+    }
+    buffer[at] = rest;
   }
 
   #ascii(value: string): boolean {
     const size = value.length;
     this.#reserve(size);
+    const buffer = this.#buffer;
     const start = this.#at - size;
     for (let i = 0; i < size; i += 1) {
       const code = value.charCodeAt(i);
       if (code > 0x7f) return false;
-      this.#buffer[start + i] = code;
+      buffer[start + i] = code;
     }
     this.#at = start;
     return true;

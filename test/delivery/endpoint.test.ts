@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { probe, resolveEndpoint } from '../../src/delivery/endpoint.ts';
+import { portOf } from '../support/receiver.ts';
 import type { EndpointRequest, EndpointResolution } from '../../src/delivery/endpoint.ts';
 
 const noFiles = (path: string): Buffer => {
@@ -100,7 +100,7 @@ describe('the other settings', () => {
 test('a probe tells whether somebody listens', async () => {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
+  const port = portOf(server);
   expect(await probe(`http://localhost:${port}`, 2_000)).toBe(true);
   await new Promise((done) => server.close(done));
   expect(await probe(`http://127.0.0.1:${port}`, 2_000)).toBe(false);

@@ -1,9 +1,8 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Attempt } from '../../src/delivery/exporter.ts';
 import { afterEach, describe, expect, test } from 'vitest';
 import { traceIdsOf } from '../support/otlp.ts';
-import { Receiver, status } from '../support/receiver.ts';
+import { portOf, Receiver, status } from '../support/receiver.ts';
 import type { Behaviour, ReceiverOptions } from '../support/receiver.ts';
 import { Harness, parcel } from './harness.ts';
 import { hexId } from './traces.ts';
@@ -259,7 +258,7 @@ describe('what is no OTLP/gRPC receiver', () => {
   test('but an HTTP/1 server, is named as such', async () => {
     const web = createServer((_, response) => response.end('hello'));
     await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
-    const { port } = web.address() as AddressInfo;
+    const port = portOf(web);
     await using harness = new Harness(`http://127.0.0.1:${port}`, { random: () => 0 });
     harness.send(parcel(1));
     await harness.until(() => harness.logged.length > 0);

@@ -6,7 +6,7 @@ import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Server as TcpServer, Socket } from 'node:net';
 
 /** What the receiver does with one request. */
 export type Behaviour =
@@ -49,7 +49,7 @@ export class Receiver {
   readonly metrics: Buffer[] = [];
   script: (index: number, bytes: Buffer) => Behaviour;
   readonly #server: Server;
-  readonly #proxy: import('node:net').Server;
+  readonly #proxy: TcpServer;
   readonly #sockets = new Set<Socket>();
   readonly #waiters = new Set<() => void>();
   #port = 0;
@@ -84,7 +84,7 @@ export class Receiver {
   }
 
   get port(): number {
-    return (this.#proxy.address() as AddressInfo).port;
+    return portOf(this.#proxy);
   }
 
   get url(): string {
@@ -170,6 +170,13 @@ export class Receiver {
 }
 
 export { status };
+
+/** The TCP port a listening server got. */
+export function portOf(server: TcpServer): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('listens on no TCP port');
+  return address.port;
+}
 
 const pass = (bytes: Buffer): Buffer => bytes;
 const service = (path: string) => ({
