@@ -1,0 +1,91 @@
+import type { Intake, SourceId, SourceInfo, SourceKey } from '../model/source.ts';
+import { digest, GUARD_BYTES, HEAD_BYTES } from './identity.ts';
+import type { FileId, Fingerprint } from './identity.ts';
+import type { FileRecord } from './record.ts';
+
+/** Where reading of a content begins. `head` and `frontier` are the bytes that prove it, already read. */
+export interface StartingPoint {
+  readonly offset: number;
+  readonly head: Buffer;
+  readonly frontier: Buffer;
+}
+
+export const FROM_ZERO: StartingPoint = { offset: 0, head: Buffer.alloc(0), frontier: Buffer.alloc(0) };
+
+/**
+ * One generation of a file's bytes, from its first byte until it is truncated, deleted or rotated away: the unit that has
+ * a key, a source and an offset. Where the bytes lie may change (a rename, a copy, a compressed copy); what they are may not.
+ */
+export class Content {
+  readonly key: SourceKey;
+  readonly source: SourceId;
+  readonly rank: number;
+  /** The path the content was followed under. */
+  readonly path: string;
+  /** Where it lies now. */
+  id: FileId;
+  /** As last seen: bytes, and ns since the epoch. */
+  size = 0;
+  mtime: bigint;
+  /** First byte of the first line that was not handed over. */
+  lineStart: number;
+  /** All up to here is known; between lineStart and here there is no line end. */
+  scanned: number;
+  /** The line at lineStart is longer than a line may be; its end is searched. */
+  skipping = false;
+  #head: Buffer;
+  #frontier: Buffer;
+  /** Set once the bytes themselves are out of reach (compressed copy): the last proof that was taken of them. */
+  #sealed: Fingerprint | undefined;
+
+  constructor(intake: Intake, info: SourceInfo, id: FileId, mtime: bigint, start: StartingPoint) {
+    this.key = info.key;
+    this.path = info.name;
+    this.rank = info.rank;
+    this.source = intake.begin(info);
+    this.id = id;
+    this.mtime = mtime;
+    this.lineStart = start.offset;
+    this.scanned = start.offset;
+    this.#head = start.head;
+    this.#frontier = start.frontier;
+  }
+
+  /** The last bytes before `scanned`, at most 64: if they change, the file was rewritten. */
+  get frontier(): Buffer {
+    return this.#frontier;
+  }
+
+  /** Moves `scanned` to `to`. `data` stands at offset `at` <= scanned - 64 (or 0) and reaches at least to `to`. */
+  advance(to: number, data: Buffer, at: number): void {
+    if (this.#head.length < HEAD_BYTES && to > this.#head.length) {
+      const more = data.subarray(this.#head.length - at, Math.min(HEAD_BYTES, to) - at);
+      this.#head = Buffer.concat([this.#head, more]);
+    }
+    const end = to - at;
+    this.#frontier = Buffer.from(data.subarray(Math.max(0, end - GUARD_BYTES), end));
+    this.scanned = to;
+  }
+
+  /** The proof stays what it is now (or `print`), while `lineStart` goes on in a copy that has no bytes to compare at rest. */
+  seal(print: Fingerprint = this.fingerprint()): void {
+    this.#sealed = print;
+  }
+
+  fingerprint(): Fingerprint {
+    if (this.#sealed !== undefined) return this.#sealed;
+    return {
+      head: { length: this.#head.length, hash: digest(this.#head) },
+      guard: { at: this.scanned, length: this.#frontier.length, hash: digest(this.#frontier) },
+    };
+  }
+
+  /** What the state must hold of it now. */
+  record(intake: Intake, ended: boolean): FileRecord {
+    return {
+      key: this.key, id: this.id, ...this.fingerprint(),
+      offset: intake.pinned(this.source) ?? this.lineStart,
+      path: this.path, size: Math.max(this.size, this.scanned), mtime: this.mtime, rank: this.rank, ended,
+    };
+  }
+}

@@ -1,0 +1,150 @@
+import { fstatSync } from 'node:fs';
+import { sourceKey } from '../model/source.ts';
+import type { Intake, SourceKey } from '../model/source.ts';
+import { Content, FROM_ZERO } from './content.ts';
+import type { StartingPoint } from './content.ts';
+import { GUARD_BYTES, HEAD_BYTES, readAt } from './identity.ts';
+import type { FileId } from './identity.ts';
+import { NEWLINE } from './lines.ts';
+import type { FollowPattern } from './pattern.ts';
+import type { FileRecord } from './record.ts';
+import type { Log } from './report.ts';
+import { family } from './siblings.ts';
+
+export interface Beginning {
+  readonly key: SourceKey;
+  readonly path: string;
+  readonly rank: number;
+  readonly fresh: boolean;
+  readonly id: FileId;
+  /** ns since the epoch. */
+  readonly mtime: bigint;
+  readonly start: StartingPoint;
+  readonly pattern: FollowPattern | undefined;
+}
+
+/** The newest content of a chain of rotated files: a content, or what the last run left of one. */
+export interface Newest {
+  readonly key: SourceKey;
+  readonly rank: number;
+  readonly id: FileId;
+  readonly mtime: bigint;
+}
+
+/** Chains whose newest content is over are remembered so that their next file is no stranger; beyond this the oldest are forgotten. */
+const MOST_ENDED = 1000;
+
+/** All contents of this run and what the last run left: their order in chains, their end, and what is saved of them. */
+export class Contents {
+  /** Records of the last run that no file was found for yet. */
+  readonly pending = new Map<SourceKey, FileRecord>();
+  readonly counters = { lost: 0, lost_bytes: 0 };
+  readonly #open = new Set<Content>();
+  /** They get no line any more, but something of them is pinned, or they are the newest of their chain. */
+  #ended: Content[] = [];
+  readonly #chains = new Map<string, Newest>();
+  readonly #intake: Intake;
+  readonly #log: Log;
+
+  constructor(intake: Intake, log: Log, records: readonly FileRecord[]) {
+    this.#intake = intake;
+    this.#log = log;
+    for (const record of [...records].sort((a, b) => a.rank - b.rank)) {
+      this.pending.set(record.key, record);
+      this.#chains.set(family(record.path), record);
+    }
+  }
+
+  newest(path: string): Newest | undefined {
+    return this.#chains.get(family(path));
+  }
+
+  /** Rank of what comes next in the chain of `path`. */
+  nextRank(path: string): number {
+    return (this.newest(path)?.rank ?? -1) + 1;
+  }
+
+  begin(from: Beginning): Content {
+    const { key, path, rank, fresh, pattern } = from;
+    const pins = {
+      ...(pattern?.runtime === undefined ? {} : { runtime: pattern.runtime }),
+      ...(pattern?.scheme === undefined ? {} : { scheme: pattern.scheme }),
+    };
+    const content = new Content(this.#intake, { key, name: path, fresh, rank, ...pins }, from.id, from.mtime, from.start);
+    this.#open.add(content);
+    if ((this.newest(path)?.rank ?? -1) <= rank) this.#chains.set(family(path), content);
+    return content;
+  }
+
+  /** Goes on where a record stands. `fd`: the file that holds its bytes, if there is one that can be read at any place. */
+  resume(record: FileRecord, fd: number | undefined, id: FileId, pattern: FollowPattern | undefined): Content {
+    this.pending.delete(record.key);
+    const { key, path, rank, mtime, offset } = record;
+    const start = fd === undefined ? { ...FROM_ZERO, offset } : startAt(fd, offset);
+    const content = this.begin({ key, path, rank, fresh: false, id, mtime, start, pattern });
+    content.size = record.size;
+    if (fd === undefined) content.seal(record);
+    return content;
+  }
+
+  /** No line of it will come any more. */
+  end(content: Content): void {
+    this.#open.delete(content);
+    this.#ended.push(content);
+    this.#intake.end(content.source);
+    this.#log('debug', 'source_ended', { path: content.path, offset: content.lineStart });
+  }
+
+  /** Bytes that were there and were not (all) delivered cannot be found: said and counted, never silent. */
+  lose(event: 'lost_while_down' | 'lost_on_truncation', path: string, from: number, to: number): void {
+    if (from >= to) return;
+    this.counters.lost += 1;
+    this.counters.lost_bytes += to - from;
+    this.#log('error', event, { path, from, to, bytes: to - from, todo: 'keep more rotated files, or rotate by rename instead of copytruncate' });
+  }
+
+  /** Contents that may still lie in some file, known by their bytes. */
+  known(): Content[] {
+    return [...this.#open, ...this.#ended];
+  }
+
+  /** What the state must hold now, from what the intake says is pinned at this moment. */
+  records(): FileRecord[] {
+    const idle: Content[] = [];
+    this.#ended = this.#ended.filter((content) => {
+      if (this.#intake.pinned(content.source) !== undefined) return true;
+      if (this.newest(content.path)?.key === content.key) idle.push(content);
+      return this.newest(content.path)?.key === content.key;
+    });
+    const surplus = new Set(idle.slice(0, Math.max(0, idle.length - MOST_ENDED)));
+    this.#ended = this.#ended.filter((content) => !surplus.has(content));
+    for (const content of surplus) this.#chains.delete(family(content.path));
+    const open = [...this.#open].map((content) => content.record(this.#intake, false));
+    return [...open, ...this.#ended.map((content) => content.record(this.#intake, true)), ...this.pending.values()];
+  }
+}
+
+/** The key of the nth content of a file. */
+export function keyOf(id: FileId, generation: number): SourceKey {
+  const file = `${id.dev}:${id.ino}:${id.birth}`;
+  return sourceKey(generation === 0 ? file : `${file}:${generation}`);
+}
+
+/** Which content of its file a key names. */
+export const generationOf = (key: SourceKey): number => Number(key.split(':')[3] ?? '0');
+
+function startAt(fd: number, offset: number): StartingPoint {
+  const overlap = Math.min(GUARD_BYTES, offset);
+  return { offset, head: readAt(fd, 0, Math.min(HEAD_BYTES, offset)), frontier: readAt(fd, offset - overlap, overlap) };
+}
+
+/** Behind the last whole line that is in the file now. */
+export function startAtEnd(fd: number): StartingPoint {
+  const step = 64 << 10;
+  for (let end = fstatSync(fd).size; end > 0; end -= Math.min(step, end)) {
+    const from = Math.max(0, end - step);
+    const newline = readAt(fd, from, end - from).lastIndexOf(NEWLINE);
+    if (newline >= 0) return startAt(fd, from + newline + 1);
+  }
+  return FROM_ZERO;
+}

@@ -1,0 +1,290 @@
+import type { Clock, Intake } from '../model/source.ts';
+import { steady } from '../model/time.ts';
+import type { Steady } from '../model/time.ts';
+import type { Held } from './held.ts';
+import { inodeOf } from './identity.ts';
+import type { Trust } from './identity.ts';
+import type { FollowPattern } from './pattern.ts';
+import type { FileRecord } from './record.ts';
+import { Pump } from './pump.ts';
+import { Register } from './register.ts';
+import type { Log, Problem } from './report.ts';
+import { giveBack, Scout } from './scout.ts';
+import { systemWakes } from './wakes.ts';
+import type { WakeSource } from './wakes.ts';
+
+/** Where to begin in a file that was there at the very first look and that no record knows. */
+export type FirstSight = { readonly kind: 'beginning' } | { readonly kind: 'end' } | { readonly kind: 'since'; readonly text: string };
+
+export interface FollowOptions {
+  readonly from: FirstSight;
+  readonly trust: Trust;
+  /** Milliseconds between two looks at everything when nothing happens. */
+  readonly sweepMs: number;
+  /** The same shortly after bytes came, so that ends are told in time. */
+  readonly busySweepMs: number;
+  /** So many milliseconds without a byte make a file that left its path a finished one. */
+  readonly graceMs: number;
+}
+
+export const FOLLOW_DEFAULTS: FollowOptions = {
+  from: { kind: 'beginning' }, trust: { kind: 'owned', uids: [] }, sweepMs: 2000, busySweepMs: 250, graceMs: 60_000,
+};
+
+export interface FollowerSettings {
+  readonly patterns: readonly FollowPattern[];
+  readonly intake: Intake;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What the last run saved. */
+  readonly records: readonly FileRecord[];
+  /** Our own files and folders: state, store, outputs. */
+  readonly exclude: readonly string[];
+  /** After bytes were handed to the intake. */
+  readonly onRead: () => void;
+  /** After every sweep: the intake was told which sources stand at their end. */
+  readonly onSweep?: () => void;
+  readonly options?: Partial<FollowOptions>;
+  readonly wakes?: WakeSource;
+}
+
+/** One followed file, for people. */
+export interface FileStatus {
+  readonly path: string;
+  /** First byte that was not handed over. */
+  readonly offset: number;
+  /** Bytes, when last read. */
+  readonly size: number;
+  readonly atEnd: boolean;
+  readonly rotated: boolean;
+  readonly problem?: Problem;
+}
+
+/** How long after the last bytes sweeps stay frequent: longer than the engine waits for late lines. */
+const BUSY_MS = 3000;
+/** Without working watches the sweep is all there is. */
+const DEAF_SWEEP_MS = 500;
+/** A folder in which much happens is searched at most this often. */
+const SEARCH_GAP_MS = 50;
+
+/**
+ * Follows files over rotation, truncation and restart and hands every whole line to the intake once. Watches only wake it;
+ * a slow sweep finds what they miss. Nothing here throws for what files contain or where they go.
+ */
+export class Follower {
+  readonly #settings: FollowerSettings;
+  readonly #options: FollowOptions;
+  readonly #register: Register;
+  readonly #pump: Pump;
+  readonly #scout: Scout;
+  readonly #wakes: WakeSource;
+  #sweep: NodeJS.Timeout | undefined;
+  #stir: NodeJS.Timeout | undefined;
+  #lastStir: Steady = steady(-Infinity);
+  #sweepDue: Steady = steady(Infinity);
+  #waiters: (() => void)[] = [];
+  #running = false;
+  #deaf = false;
+  #searching = false;
+  readonly #counts = { watch_failures: 0, rotated: 0 };
+
+  constructor(settings: FollowerSettings) {
+    const { patterns, intake, clock, log, records, exclude } = settings;
+    this.#settings = settings;
+    this.#options = { ...FOLLOW_DEFAULTS, ...settings.options };
+    const { trust, from, graceMs } = this.#options;
+    this.#wakes = settings.wakes ?? systemWakes();
+    this.#scout = new Scout({ patterns, trust, exclude, log, folder: (path) => this.#wakes.folder(path) });
+    this.#register = new Register({
+      intake, clock, log, trust, records, from: from.kind === 'end' ? 'end' : 'beginning',
+      opened: (held) => this.#opened(held),
+      refused: (held, problem) => this.#scout.refuse(held.path, problem),
+      ready: () => this.#ready(),
+      onRead: () => this.#read(),
+    });
+    this.#pump = new Pump({ intake, clock, log, graceMs, register: this.#register, recheck: (held) => this.#recheck(held), onRead: () => this.#read() });
+  }
+
+  /** Looks at everything once and keeps on from there. */
+  start(): void {
+    const { from } = this.#options;
+    if (from.kind === 'since') this.#settings.log('warn', 'source_problem', { ...sinceProblem(from.text) });
+    this.#running = true;
+    this.#wakes.start(
+      { stirred: () => this.#stirred(), changed: (path) => this.#changed(path), deaf: (code, why) => this.#deafened(code, why) },
+      (path) => this.#scout.concerns(path),
+    );
+    this.#search(true);
+    this.#pump.wakeAll();
+    this.#arm();
+  }
+
+  /** Stops reading and frees watches and files. `checkpointFiles` stays valid. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    clearTimeout(this.#sweep);
+    clearTimeout(this.#stir);
+    this.#pump.stop();
+    this.#release();
+    this.#register.close();
+    await this.#wakes.close();
+  }
+
+  /** Back-pressure: bytes stay in the files. Rotated files are opened all the same, so that they cannot get lost. */
+  pause(): void {
+    this.#pump.paused = true;
+  }
+
+  resume(): void {
+    this.#pump.paused = false;
+    this.#release();
+    this.look();
+  }
+
+  /** Looks at everything now, without waiting for a watch or the sweep. */
+  look(): void {
+    if (!this.#running) return;
+    this.#search(false);
+    this.#pump.wakeAll();
+  }
+
+  /** What the state must hold at this moment. */
+  checkpointFiles(): FileRecord[] {
+    return this.#register.contents.records();
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return {
+      ...this.#counts, ...this.#pump.counters, ...this.#register.contents.counters,
+      watch_degraded: Number(this.#deaf), files_open: this.#register.held.size,
+    };
+  }
+
+  /** Every file that is read, and every one that a pattern names but is not. */
+  status(): FileStatus[] {
+    const files: FileStatus[] = [];
+    for (const { content, path, problem, lastTold, place } of this.#register.held.values()) {
+      const at = { path, offset: content?.lineStart ?? 0, size: content?.size ?? 0 };
+      files.push({ ...at, atEnd: lastTold === 'end', rotated: place.kind === 'left', ...(problem === undefined ? {} : { problem }) });
+    }
+    for (const { content, path } of this.#register.draining) {
+      files.push({ path, offset: content.lineStart, size: content.size, atEnd: false, rotated: true });
+    }
+    for (const problem of this.#scout.problems()) {
+      files.push({ path: problem.where, offset: 0, size: 0, atEnd: false, rotated: false, problem });
+    }
+    return files;
+  }
+
+  #opened(held: Held): void {
+    held.unwatch = this.#wakes.file(held.fd, held.path, () => this.#pump.wake(held, 'watch'));
+    this.#pump.wake(held, undefined);
+  }
+
+  /** Finds which files came, moved and left. Not re-entered: what a file finds by its own turn is found by this one too. */
+  #search(first: boolean): void {
+    if (this.#searching) return;
+    this.#searching = true;
+    try {
+      this.#find(first);
+    } finally {
+      this.#searching = false;
+    }
+  }
+
+  #find(first: boolean): void {
+    const now = this.#settings.clock.steady();
+    const { held: files } = this.#register;
+    const { seen, opened } = this.#scout.look((inode) => files.get(inode)?.path);
+    for (const held of files.values()) this.#place(held, seen.get(held.inode), now);
+    for (const { file, path, pattern } of opened) {
+      if (files.has(inodeOf(file.id))) giveBack(file);
+      else this.#register.hold(file, path, pattern, true, first);
+    }
+    if (first || opened.length > 0) this.#register.settleAll();
+  }
+
+  #place(held: Held, path: string | undefined, now: Steady): void {
+    if (path === undefined && held.place.kind === 'live') {
+      held.place = { kind: 'left', since: now };
+      this.#counts.rotated += 1;
+      this.#settings.log('info', 'rotated', { path: held.path, inode: held.inode });
+    } else if (path !== undefined) {
+      held.place = { kind: 'live' };
+      if (held.path !== path) this.#settings.log('info', 'renamed', { from: held.path, to: path });
+      held.path = path;
+    }
+  }
+
+  /** A file stands at its end: if its path has another file by now, that one must be known before anybody believes the end. */
+  #recheck(held: Held): void {
+    if (held.place.kind === 'live' && this.#scout.inodeAt(held.path) !== held.inode) this.#search(false);
+  }
+
+  /** Something came or went in a watched folder. */
+  #stirred(): void {
+    if (!this.#running) return;
+    this.#stir ??= setTimeout(() => {
+      this.#stir = undefined;
+      this.look();
+    }, this.#stirGap());
+  }
+
+  #stirGap(): number {
+    const since = this.#settings.clock.steady() - this.#lastStir;
+    this.#lastStir = this.#settings.clock.steady();
+    return since > SEARCH_GAP_MS ? 0 : SEARCH_GAP_MS;
+  }
+
+  #changed(path: string): void {
+    const inode = this.#scout.inodeAt(path);
+    if (inode === undefined || !this.#register.held.has(inode)) this.#stirred();
+  }
+
+  #deafened(code: string, why: string): void {
+    this.#counts.watch_failures += 1;
+    if (this.#deaf) return;
+    this.#deaf = true;
+    const todo = 'raise fs.inotify.max_user_watches and max_user_instances; until then files are looked at more often';
+    this.#settings.log('warn', 'watch_degraded', { code, why, todo });
+    this.#arm();
+  }
+
+  #read(): void {
+    this.#settings.onRead();
+    const { busySweepMs } = this.#options;
+    if (this.#running && this.#sweepDue - this.#settings.clock.steady() > busySweepMs) this.#arm();
+  }
+
+  #arm(): void {
+    const { sweepMs, busySweepMs } = this.#options;
+    const now = this.#settings.clock.steady();
+    const busy = now - this.#pump.lastRead < BUSY_MS;
+    const wait = Math.min(sweepMs, busy ? busySweepMs : this.#deaf ? DEAF_SWEEP_MS : Infinity);
+    this.#sweepDue = steady(now + wait);
+    clearTimeout(this.#sweep);
+    this.#sweep = setTimeout(() => {
+      this.#search(false);
+      this.#pump.sweep();
+      this.#settings.onSweep?.();
+      this.#arm();
+    }, wait);
+  }
+
+  #ready(): Promise<boolean> {
+    if (!this.#running || !this.#pump.paused) return Promise.resolve(this.#running);
+    return new Promise((resolve) => this.#waiters.push(() => resolve(this.#running)));
+  }
+
+  #release(): void {
+    for (const go of this.#waiters.splice(0)) go();
+  }
+}
+
+const sinceProblem = (text: string): Problem => ({
+  kind: 'unsupported',
+  what: 'a file cannot be begun at a time',
+  where: `from: ${text}`,
+  why: 'where that is can only be told from lines that were read',
+  todo: 'files are read from their beginning; leave out older lines where they are understood',
+});

@@ -1,0 +1,84 @@
+import { closeSync, fstatSync } from 'node:fs';
+import type { Steady } from '../model/time.ts';
+import type { Content } from './content.ts';
+import { alike, holds, inodeOf, readAt } from './identity.ts';
+import type { FileId, OpenedFile } from './identity.ts';
+import type { FollowPattern } from './pattern.ts';
+import type { FileReader } from './reader.ts';
+import type { Problem } from './report.ts';
+
+const OPENING_BYTES = 256;
+
+/** `live`: at a path that is followed. `left`: rotated away or unlinked; read on until nothing can come any more. */
+export type Place = { readonly kind: 'live' } | { readonly kind: 'left'; readonly since: Steady };
+
+/** A file that is held open, so that it can be read to its end whatever happens to its name. */
+export class Held {
+  readonly fd: number;
+  readonly id: FileId;
+  readonly inode: string;
+  readonly pattern: FollowPattern | undefined;
+  /** There at the very first look: only then does `from: end` apply. */
+  readonly first: boolean;
+  path: string;
+  place: Place;
+  /** Undefined: no byte of it yet, or so far it is only a copy of what another one holds. */
+  reader: FileReader | undefined;
+  /** Its first bytes, when they were last looked at: what another file must begin with to be a copy. */
+  opening: Buffer = Buffer.alloc(0);
+  /** How many contents it had. */
+  generation = 0;
+  lastBytes: Steady;
+  lastTold: 'end' | 'behind' | undefined;
+  /** Who asked for the next look: only bytes that a sweep alone finds were missed by the watches. */
+  wokenBy: 'watch' | 'sweep' | undefined;
+  problem: Problem | undefined;
+  unwatch: () => void = () => undefined;
+
+  constructor(file: OpenedFile, path: string, pattern: FollowPattern | undefined, place: Place, now: Steady, first: boolean) {
+    this.fd = file.fd;
+    this.id = file.id;
+    this.inode = inodeOf(file.id);
+    this.path = path;
+    this.pattern = pattern;
+    this.place = place;
+    this.lastBytes = now;
+    this.first = first;
+  }
+
+  get content(): Content | undefined {
+    return this.reader?.content;
+  }
+
+  /** Notes size and time of last change for the record. Throws what the system call throws. */
+  look(): void {
+    const { content } = this;
+    if (content === undefined) return;
+    const stats = fstatSync(this.fd, { bigint: true });
+    content.size = Number(stats.size);
+    content.mtime = stats.mtimeNs;
+  }
+
+  /** Bytes in the file now. Throws what the system call throws. */
+  measure(): number {
+    const { size } = fstatSync(this.fd);
+    if (this.opening.length < OPENING_BYTES) this.opening = readAt(this.fd, 0, OPENING_BYTES);
+    return size;
+  }
+
+  /** All that is in this file (`size` bytes) is, so far, also in `other`, which is being read. */
+  copies(other: Held, size: number): boolean {
+    const { content } = other;
+    if (content === undefined || other === this) return false;
+    const shared = Math.min(this.opening.length, other.opening.length);
+    if (shared === 0 || !this.opening.subarray(0, shared).equals(other.opening.subarray(0, shared))) return false;
+    // Proven against what was read of the other one: it may have been truncated a moment ago.
+    if (size >= content.scanned && content.scanned > 0) return holds(this.fd, content.fingerprint());
+    return alike(this.fd, other.fd, Math.min(size, fstatSync(other.fd).size));
+  }
+
+  close(): void {
+    this.unwatch();
+    closeSync(this.fd);
+  }
+}

@@ -1,0 +1,177 @@
+import type { Clock, Intake } from '../model/source.ts';
+import { steady } from '../model/time.ts';
+import type { Steady } from '../model/time.ts';
+import type { Held } from './held.ts';
+import type { FileReader } from './reader.ts';
+import type { Register } from './register.ts';
+import { ioProblem } from './report.ts';
+import type { Log } from './report.ts';
+
+export interface PumpSettings {
+  readonly intake: Intake;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly graceMs: number;
+  readonly register: Register;
+  /** Called at a file's end, before anybody is told: has its path another file by now? */
+  readonly recheck: (held: Held) => void;
+  /** After a round in which bytes were handed over. */
+  readonly onRead: () => void;
+}
+
+const CHUNKS_PER_TURN = 4;
+/** A watch that has not spoken so long after its bytes were found will not speak. */
+const HEARING_MS = 100;
+
+/** Reads what is there to be read: all files in turn, each a bounded share, and the event loop between the rounds. */
+export class Pump {
+  paused = false;
+  lastRead: Steady = steady(-Infinity);
+  readonly counters = { wake_missed: 0, truncated: 0 };
+  readonly #settings: PumpSettings;
+  readonly #dirty = new Set<Held>();
+  /** A sweep found bytes in them, and no watch has said so yet. */
+  readonly #unheard = new Set<Held>();
+  #next: NodeJS.Immediate | undefined;
+  #hearing: NodeJS.Timeout | undefined;
+
+  constructor(settings: PumpSettings) {
+    this.#settings = settings;
+  }
+
+  /** Have a look at this file soon. `by` says who found that there may be something. */
+  wake(held: Held, by: 'watch' | 'sweep' | undefined): void {
+    if (by === 'watch') this.#unheard.delete(held);
+    held.wokenBy = held.wokenBy === 'watch' ? 'watch' : by;
+    this.#dirty.add(held);
+    this.#next ??= setImmediate(() => this.#round());
+  }
+
+  wakeAll(): void {
+    for (const held of this.#settings.register.held.values()) this.wake(held, undefined);
+  }
+
+  /** Looks at all files at once; what it finds, the watches have missed. */
+  sweep(): void {
+    for (const held of this.#settings.register.held.values()) this.wake(held, 'sweep');
+    clearImmediate(this.#next);
+    this.#round();
+  }
+
+  stop(): void {
+    this.paused = true;
+    clearImmediate(this.#next);
+    clearTimeout(this.#hearing);
+    this.#dirty.clear();
+  }
+
+  #round(): void {
+    this.#next = undefined;
+    const { register, onRead } = this.#settings;
+    let read = false;
+    for (const held of [...this.#dirty]) {
+      if (register.held.get(held.inode) !== held) this.#dirty.delete(held);
+      else if (this.#guardedTurn(held)) read = true;
+    }
+    if (this.#dirty.size > 0) this.#next ??= setImmediate(() => this.#round());
+    if (!read) return;
+    this.lastRead = this.#settings.clock.steady();
+    onRead();
+  }
+
+  /** A file that cannot be read is a problem of that file; the next sweep tries again. */
+  #guardedTurn(held: Held): boolean {
+    try {
+      const read = this.#turn(held);
+      if (held.reader !== undefined) held.problem = undefined;
+      return read;
+    } catch (error) {
+      this.#dirty.delete(held);
+      const problem = ioProblem(held.path, error);
+      if (held.problem === undefined) this.#settings.log('warn', 'source_problem', { ...problem });
+      held.problem = problem;
+      return false;
+    }
+  }
+
+  /** One file's share. True if bytes were handed over. */
+  #turn(held: Held): boolean {
+    const { register, clock } = this.#settings;
+    register.settle(held);
+    const { reader } = held;
+    if (reader === undefined || this.paused) {
+      this.#dirty.delete(held);
+      if (reader !== undefined) this.#rest(held, reader);
+      else if (this.#isQuiet(held, clock.steady())) register.finish(held);
+      return false;
+    }
+    const now = clock.steady();
+    const { kind, bytes } = this.#read(reader);
+    if (bytes > 0) this.#came(held, now);
+    if (kind === 'rewritten') {
+      this.counters.truncated += 1;
+      register.rewritten(held);
+    } else if (kind === 'end') this.#atEnd(held, reader, now);
+    else this.#tellBehind(held, reader);
+    return bytes > 0;
+  }
+
+  #read(reader: FileReader): { kind: 'read' | 'end' | 'rewritten'; bytes: number } {
+    let bytes = 0;
+    for (let chunk = 0; chunk < CHUNKS_PER_TURN; chunk++) {
+      const step = reader.step();
+      if (step.kind !== 'read') return { kind: step.kind, bytes };
+      bytes += step.bytes;
+    }
+    return { kind: 'read', bytes };
+  }
+
+  #came(held: Held, now: Steady): void {
+    held.lastBytes = now;
+    held.look();
+    if (held.wokenBy !== 'sweep') return;
+    this.#unheard.add(held);
+    this.#hearing ??= setTimeout(() => {
+      this.#hearing = undefined;
+      for (const deaf of this.#unheard) this.#settings.log('debug', 'wake_missed', { path: deaf.path });
+      this.counters.wake_missed += this.#unheard.size;
+      this.#unheard.clear();
+    }, HEARING_MS);
+  }
+
+  #atEnd(held: Held, reader: FileReader, now: Steady): void {
+    const { intake, recheck } = this.#settings;
+    this.#dirty.delete(held);
+    if (held.wokenBy !== 'sweep') recheck(held);
+    held.wokenBy = undefined;
+    intake.atEnd(reader.content.source, now);
+    held.lastTold = 'end';
+    if (this.#isQuiet(held, now)) this.#close(held, reader);
+  }
+
+  /** A file that left its path, and to which nobody has written for the grace: rotated for good, as far as anybody can know. */
+  #isQuiet(held: Held, now: Steady): boolean {
+    return held.place.kind === 'left' && now - Math.max(held.place.since, held.lastBytes) >= this.#settings.graceMs;
+  }
+
+  /** A start under way may still write here (urunc's reexec keeps its file over a rotation); pins may still need its bytes. */
+  #close(held: Held, reader: FileReader): void {
+    const { intake, register, onRead } = this.#settings;
+    const { source } = reader.content;
+    if (intake.awaited(source)) return;
+    if (reader.finish()) onRead();
+    if (intake.pinned(source) === undefined && !intake.awaited(source)) register.finish(held);
+  }
+
+  /** Paused: what is known to be unread is said, nothing else. */
+  #rest(held: Held, reader: FileReader): void {
+    held.look();
+    if (reader.content.size > reader.content.scanned) this.#tellBehind(held, reader);
+  }
+
+  #tellBehind(held: Held, reader: FileReader): void {
+    if (held.lastTold === 'behind') return;
+    held.lastTold = 'behind';
+    this.#settings.intake.behind(reader.content.source);
+  }
+}

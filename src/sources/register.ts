@@ -1,0 +1,297 @@
+import { closeSync, fstatSync, lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Clock, Intake } from '../model/source.ts';
+import { compressionOf } from './archive.ts';
+import type { Content } from './content.ts';
+import { Contents, generationOf, keyOf, startAtEnd } from './contents.ts';
+import type { Newest } from './contents.ts';
+import { FROM_ZERO } from './content.ts';
+import { drain } from './drain.ts';
+import type { Drained } from './drain.ts';
+import { Held } from './held.ts';
+import { digest, fileId, holds, openSafely, readAt, sameFile } from './identity.ts';
+import type { Fingerprint, OpenedFile, Trust } from './identity.ts';
+import type { FollowPattern } from './pattern.ts';
+import { FileReader, sharedBuffer } from './reader.ts';
+import type { FileRecord } from './record.ts';
+import { ioProblem } from './report.ts';
+import type { Log, Problem } from './report.ts';
+import { findContent, missedParts, packedHead } from './siblings.ts';
+import type { Found } from './siblings.ts';
+
+export interface RegisterSettings {
+  readonly intake: Intake;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly trust: Trust;
+  readonly from: 'beginning' | 'end';
+  /** Records of the last run. */
+  readonly records: readonly FileRecord[];
+  /** A file was opened: watch it, look at it. */
+  readonly opened: (held: Held) => void;
+  /** A file that was opened is not followed after all. */
+  readonly refused: (held: Held, problem: Problem) => void;
+  /** Waits while reading is paused. False: stop. */
+  readonly ready: () => Promise<boolean>;
+  readonly onRead: () => void;
+}
+
+/** A content that is read out of a compressed copy. */
+export interface Draining {
+  readonly content: Content;
+  readonly path: string;
+}
+
+/**
+ * Knows which open file holds which content. Decides, for each file that turns up, whether it is known (resume), the
+ * successor of a known one, a copy of one, or new; and finds a content again whose file was renamed, copied or compressed.
+ */
+export class Register {
+  /** By inode, oldest first. */
+  readonly held = new Map<string, Held>();
+  readonly draining = new Set<Draining>();
+  readonly contents: Contents;
+  readonly #settings: RegisterSettings;
+  readonly #buffer = sharedBuffer();
+
+  constructor(settings: RegisterSettings) {
+    this.#settings = settings;
+    this.contents = new Contents(settings.intake, settings.log, settings.records);
+  }
+
+  /** Takes a file that was just opened. Nothing of it is read before it is settled. */
+  hold(file: OpenedFile, path: string, pattern: FollowPattern | undefined, live: boolean, first = false): Held {
+    const now = this.#settings.clock.steady();
+    const held = new Held(file, path, pattern, live ? { kind: 'live' } : { kind: 'left', since: now }, now, first);
+    this.held.set(held.inode, held);
+    this.#settings.log('debug', 'file_opened', { path, inode: held.inode, size: file.size });
+    this.#settings.opened(held);
+    return held;
+  }
+
+  /** Decides about all files that have no reader yet, and about the records that have no file yet. */
+  settleAll(): void {
+    const waiting = this.#waiting();
+    for (const held of waiting) this.#guarded(held, () => this.#resumeSame(held));
+    for (const record of [...this.contents.pending.values()]) this.#tryRecover(record);
+    const ages = waiting.map((held) => ({ held, birth: BigInt(held.id.birth), mtime: fstatSync(held.fd, { bigint: true }).mtimeNs }));
+    ages.sort((a, b) => compare(a.birth, b.birth) || compare(a.mtime, b.mtime));
+    for (const { held } of ages) this.settle(held);
+  }
+
+  /** Begins reading a file of which nothing is read, if it can be told by now what it is. */
+  settle(held: Held): void {
+    if (held.reader !== undefined) return;
+    this.#guarded(held, () => {
+      const size = held.measure();
+      if (size === 0) return;
+      const compression = compressionOf(held.opening);
+      if (compression === 'gzip' || compression === 'zstd') return this.#refuse(held, packedProblem(held.path, compression));
+      if (compression === undefined || [...this.held.values()].some((other) => held.copies(other, size))) return;
+      this.#beginNew(held);
+    });
+  }
+
+  /** The bytes that were read of the file are gone: its content goes on in a copy, or ends here, and a new one begins. */
+  rewritten(held: Held): void {
+    const { content } = held;
+    if (content === undefined) return;
+    this.#settings.log('info', 'truncated', { path: held.path, read: content.lineStart, size: content.size });
+    held.reader = undefined;
+    held.lastTold = undefined;
+    held.opening = Buffer.alloc(0);
+    held.generation += 1;
+    this.#rehome(content);
+    this.settle(held);
+  }
+
+  /** Nothing can come any more from a file that left: closes it. A copy at a followed path goes on with its content. */
+  finish(held: Held): void {
+    const { content } = held;
+    this.held.delete(held.inode);
+    held.close();
+    if (content === undefined) return;
+    const heir = this.#waitingWith(content.fingerprint());
+    if (heir === undefined) this.contents.end(content);
+    else this.#adopt(heir, content);
+  }
+
+  /** Frees all descriptors. */
+  close(): void {
+    for (const held of this.held.values()) held.close();
+    this.held.clear();
+  }
+
+  #resumeSame(held: Held): void {
+    for (const record of this.contents.pending.values()) {
+      if (!sameFile(record.id, held.id)) continue;
+      held.generation = Math.max(held.generation, generationOf(record.key) + 1);
+      if (holds(held.fd, record)) return this.#resume(held, record);
+    }
+  }
+
+  #resume(held: Held, record: FileRecord): void {
+    this.#settings.log('info', 'resumed_at', { path: held.path, offset: record.offset });
+    held.generation = Math.max(held.generation, generationOf(record.key));
+    this.#adopt(held, this.contents.resume(record, held.fd, held.id, held.pattern));
+  }
+
+  #tryRecover(record: FileRecord): void {
+    try {
+      this.#recover(record);
+    } catch (error) {
+      // The record stays pending: it is tried again when the next file turns up, and after the next start.
+      this.#settings.log('warn', 'source_problem', { ...ioProblem(record.path, error) });
+    }
+  }
+
+  /** A record whose file was not among the followed ones: rotated, copied, compressed, or gone. */
+  #recover(record: FileRecord): void {
+    const found = this.#find(record.path, record);
+    const [first] = found;
+    if (first?.kind === 'plain') return this.#resume(this.hold(first.file, first.path, undefined, false), record);
+    const waiting = this.#waitingWith(record);
+    if (waiting !== undefined) {
+      for (const each of found) closeSync(each.file.fd);
+      return this.#resume(waiting, record);
+    }
+    if (first !== undefined) return void this.#drain(this.contents.resume(record, undefined, record.id, undefined), found, record);
+    if (this.#mayReturn(record)) return;
+    this.contents.pending.delete(record.key);
+    this.contents.lose('lost_while_down', record.path, record.offset, record.size);
+  }
+
+  /** Its file is only out of reach for now: not permitted, or its folder is not mounted. */
+  #mayReturn(record: FileRecord): boolean {
+    const stats = lstatSync(record.path, { bigint: true, throwIfNoEntry: false });
+    if (stats !== undefined) return sameFile(fileId(stats), record.id) && ![...this.held.values()].some((held) => sameFile(held.id, record.id));
+    return lstatSync(dirname(record.path), { throwIfNoEntry: false }) === undefined;
+  }
+
+  /** Finds another file that holds the content, which lost its own. */
+  #rehome(content: Content): void {
+    const print = content.fingerprint();
+    const heir = this.#waitingWith(print);
+    if (heir !== undefined) return this.#adopt(heir, content);
+    const found = this.#find(content.path, { ...print, id: content.id });
+    const [first] = found;
+    if (first?.kind === 'plain') return this.#adopt(this.hold(first.file, first.path, undefined, false), content);
+    if (first !== undefined) return void this.#drain(content, found, print);
+    this.contents.lose('lost_on_truncation', content.path, content.lineStart, content.size);
+    this.contents.end(content);
+  }
+
+  #adopt(held: Held, content: Content): void {
+    content.id = held.id;
+    held.measure();
+    held.reader = new FileReader(held.fd, content, this.#settings.intake, this.#buffer);
+    held.lastTold = undefined;
+  }
+
+  #beginNew(held: Held): void {
+    const { from, log } = this.#settings;
+    const newest = this.contents.newest(held.path);
+    if (newest !== undefined) this.#readMissed(held, newest);
+    const start = held.first && newest === undefined && from === 'end' ? startAtEnd(held.fd) : FROM_ZERO;
+    const fresh = newest === undefined && start.offset === 0;
+    const rank = this.contents.nextRank(held.path);
+    const { path, id, pattern } = held;
+    this.#adopt(held, this.contents.begin({ key: keyOf(id, held.generation), path, rank, fresh, id, mtime: 0n, start, pattern }));
+    held.look();
+    log('info', 'following', { path, from: start.offset, fresh, rank });
+  }
+
+  /** Rotated parts between the newest known content and this file, which went through its path unseen. */
+  #readMissed(held: Held, newest: Newest): void {
+    const { trust, log } = this.#settings;
+    const span = { id: newest.id, mtime: newest.mtime, truncated: sameFile(newest.id, held.id) };
+    for (const part of missedParts(held.path, span, (inode) => this.held.has(inode), log)) {
+      const opening = openSafely(part.path, trust);
+      if (opening.kind !== 'opened') continue;
+      const { file } = opening;
+      if (this.#isKnown(file.fd)) {
+        closeSync(file.fd);
+        continue;
+      }
+      const rank = this.contents.nextRank(held.path);
+      log('info', 'rotated_unseen', { path: part.path, rank });
+      const { id, mtime } = file;
+      const content = this.contents.begin({ key: keyOf(id, 0), path: held.path, rank, fresh: false, id, mtime, start: FROM_ZERO, pattern: held.pattern });
+      if (compressionOf(readAt(file.fd, 0, 4)) === 'none') this.#adopt(this.hold(file, part.path, held.pattern, false), content);
+      else void this.#drain(content, [{ kind: 'compressed', path: part.path, file }], undefined);
+    }
+  }
+
+  /** The file holds a content that is read or was read from another one. */
+  #isKnown(fd: number): boolean {
+    return this.contents.known().some((content) => {
+      const print = content.fingerprint();
+      if (print.head.length === 0) return false;
+      if (holds(fd, print)) return true;
+      const head = packedHead(fd, print.head.length);
+      return head !== undefined && digest(head) === print.head.hash;
+    });
+  }
+
+  async #drain(content: Content, found: readonly Found[], print: Fingerprint | undefined): Promise<void> {
+    const { intake, ready, onRead, log } = this.#settings;
+    content.seal(print);
+    let outcome: Drained = { kind: 'other' };
+    for (const { path, file } of found) {
+      if (outcome.kind !== 'other') {
+        closeSync(file.fd);
+        continue;
+      }
+      const entry = { content, path };
+      this.draining.add(entry);
+      intake.behind(content.source);
+      outcome = await drain({ path, file, content, intake, print, ready, onRead });
+      this.draining.delete(entry);
+      log('debug', 'compressed_read', { path, outcome: outcome.kind, offset: content.lineStart });
+      if (outcome.kind === 'damaged') log('error', 'source_problem', { ...outcome.problem });
+    }
+    if (outcome.kind === 'stopped') return;
+    if (outcome.kind !== 'done') this.contents.lose('lost_while_down', content.path, content.lineStart, Math.max(content.size, content.lineStart + 1));
+    this.contents.end(content);
+    onRead();
+  }
+
+  #find(path: string, wanted: Fingerprint & Pick<FileRecord, 'id'>): Found[] {
+    const { trust, log } = this.#settings;
+    return findContent(path, wanted.id, wanted, { trust, log, taken: (inode) => this.held.has(inode) });
+  }
+
+  #waiting(): Held[] {
+    return [...this.held.values()].filter((held) => held.reader === undefined);
+  }
+
+  #waitingWith(print: Fingerprint): Held | undefined {
+    return print.head.length === 0 ? undefined : this.#waiting().find((held) => holds(held.fd, print));
+  }
+
+  #refuse(held: Held, problem: Problem): void {
+    this.held.delete(held.inode);
+    held.close();
+    this.#settings.refused(held, problem);
+  }
+
+  /** A file that cannot be read is a problem of that file alone. */
+  #guarded(held: Held, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      held.problem = ioProblem(held.path, error);
+      this.#settings.log('warn', 'source_problem', { ...held.problem });
+    }
+  }
+}
+
+const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const packedProblem = (where: string, compression: string): Problem => ({
+  kind: 'compressed',
+  what: `not followed: it is a ${compression} file`,
+  where,
+  why: 'a compressed file does not grow by lines; it is read only as the rotated part of a file that was followed',
+  todo: `read it with: shimtrace import ${where}`,
+});

@@ -1,0 +1,157 @@
+import { closeSync, lstatSync, realpathSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { openSafely } from './identity.ts';
+import type { OpenedFile, Trust } from './identity.ts';
+import { compilePattern, concerns, expand } from './pattern.ts';
+import type { FollowPattern, Pattern } from './pattern.ts';
+import { codeOf, ioProblem, reasonOf } from './report.ts';
+import type { Log, Problem, ProblemKind } from './report.ts';
+
+export interface ScoutSettings {
+  readonly patterns: readonly FollowPattern[];
+  readonly trust: Trust;
+  /** Files and folders of our own, never followed whatever a pattern says. */
+  readonly exclude: readonly string[];
+  readonly log: Log;
+  /** New files may appear in this folder. */
+  readonly folder: (path: string) => void;
+}
+
+export interface Sighting {
+  /** Inode to path, for the files that `held` knows. Of several paths the one it had before is kept. */
+  readonly seen: ReadonlyMap<string, string>;
+  /** Files nobody holds yet, opened; the caller owns them. */
+  readonly opened: readonly { readonly file: OpenedFile; readonly path: string; readonly pattern: FollowPattern }[];
+}
+
+interface Refusal {
+  /** Changes when the file is another one or its permissions change. */
+  readonly stamp: string;
+  readonly problem: Problem;
+}
+
+/** These may pass without any change of the file itself, so they are tried again at every look. */
+const PASSING: ReadonlySet<ProblemKind> = new Set(['no_permission', 'too_many_files', 'unreadable']);
+
+/** Looks for the files the patterns name. Opens each new one that may be followed, and says once why another may not. */
+export class Scout {
+  readonly #settings: ScoutSettings;
+  readonly #patterns: readonly Pattern[];
+  readonly #refused = new Map<string, Refusal>();
+  readonly #own: readonly string[];
+
+  constructor(settings: ScoutSettings) {
+    this.#settings = settings;
+    this.#patterns = settings.patterns.map(compilePattern);
+    this.#own = settings.exclude.flatMap((path) => [resolve(path), real(resolve(path))]);
+  }
+
+  /** Why files that a pattern names are not followed. */
+  problems(): Problem[] {
+    return [...this.#refused.values()].map(({ problem }) => problem);
+  }
+
+  concerns(path: string): boolean {
+    return this.#patterns.some((pattern) => concerns(pattern, path));
+  }
+
+  /** Inode at `path` right now, links not followed. */
+  inodeAt(path: string): string | undefined {
+    const stats = this.#stat(path);
+    return stats === undefined ? undefined : inode(stats);
+  }
+
+  /** `held`: the path under which a file with this inode is held; undefined if it is not. */
+  look(held: (inode: string) => string | undefined): Sighting {
+    const seen = new Map<string, string>();
+    const opened: { file: OpenedFile; path: string; pattern: FollowPattern }[] = [];
+    const taken = new Set<string>();
+    for (const pattern of this.#patterns) {
+      for (const path of this.#expand(pattern)) {
+        const stats = this.#stat(path);
+        if (stats === undefined) this.#cured(path);
+        if (stats === undefined || taken.has(inode(stats))) continue;
+        const known = held(inode(stats));
+        if (known !== undefined) {
+          if (known === path || !seen.has(inode(stats))) seen.set(inode(stats), path);
+          continue;
+        }
+        const file = this.#open(path, stats);
+        if (file === undefined) continue;
+        taken.add(inode(stats));
+        opened.push({ file, path, pattern: pattern.from });
+      }
+    }
+    return { seen, opened };
+  }
+
+  /** Says once that a file is not followed, and remembers it until the file changes. */
+  refuse(path: string, problem: Problem, stats = this.#stat(path)): void {
+    const before = this.#refused.get(path);
+    this.#refused.set(path, { stamp: stats === undefined ? '' : stampOf(stats), problem });
+    if (before?.problem.kind !== problem.kind) this.#settings.log('warn', 'file_refused', { ...problem });
+  }
+
+  #expand(pattern: Pattern): string[] {
+    const { folder } = this.#settings;
+    if (pattern.rest.length === 0) folder(dirname(pattern.root));
+    return expand(pattern, folder, (path, error) => this.refuse(path, ioProblem(path, error)));
+  }
+
+  #open(path: string, stats: BigIntStats): OpenedFile | undefined {
+    const refusal = this.#refused.get(path);
+    if (refusal !== undefined && refusal.stamp === stampOf(stats) && !PASSING.has(refusal.problem.kind)) return undefined;
+    if (this.#isOwn(path)) {
+      this.refuse(path, ownProblem(path), stats);
+      return undefined;
+    }
+    const opening = openSafely(path, this.#settings.trust);
+    if (opening.kind === 'refused') this.refuse(path, opening.problem, stats);
+    if (opening.kind !== 'opened') return undefined;
+    this.#cured(path);
+    return opening.file;
+  }
+
+  #isOwn(path: string): boolean {
+    const names = [path, real(path)];
+    return this.#own.some((own) => names.some((name) => name === own || name.startsWith(`${own}/`)));
+  }
+
+  #cured(path: string): void {
+    if (this.#refused.delete(path)) this.#settings.log('info', 'file_no_longer_refused', { path });
+  }
+
+  #stat(path: string): BigIntStats | undefined {
+    try {
+      return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    } catch (error) {
+      if (codeOf(error) !== 'ENOTDIR') this.#settings.log('debug', 'stat_failed', { path, why: reasonOf(error) });
+      return undefined;
+    }
+  }
+}
+
+/** Closes what was opened by a look that nobody wants. */
+export const giveBack = (file: OpenedFile): void => closeSync(file.fd);
+
+const inode = (stats: BigIntStats): string => `${stats.dev}:${stats.ino}`;
+const stampOf = (stats: BigIntStats): string => `${inode(stats)}:${stats.ctimeNs}`;
+
+/** The path without links; as it is where it does not exist (yet). */
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Not there yet: its own name is all there is to compare.
+    return path;
+  }
+}
+
+const ownProblem = (where: string): Problem => ({
+  kind: 'own_output',
+  what: 'not followed: shimtrace writes it itself',
+  where,
+  why: 'following it would never end',
+  todo: 'narrow the pattern if this is unwanted',
+});

@@ -1,0 +1,145 @@
+import { closeSync, lstatSync, readdirSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
+import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { compressionOf } from './archive.ts';
+import { digest, fileId, holds, inodeOf, openSafely, readAt, sameFile } from './identity.ts';
+import type { FileId, Fingerprint, OpenedFile, Trust } from './identity.ts';
+import { reasonOf } from './report.ts';
+import type { Log } from './report.ts';
+
+/** A file that lies where the rotated parts of another one would lie. */
+export interface Sibling {
+  readonly path: string;
+  readonly id: FileId;
+  readonly size: number;
+  readonly mtime: bigint;
+}
+
+/** Where a content was found again. Of a compressed file only the head was compared yet. */
+export type Found =
+  | { readonly kind: 'plain'; readonly path: string; readonly file: OpenedFile }
+  | { readonly kind: 'compressed'; readonly path: string; readonly file: OpenedFile };
+
+export interface SiblingSearch {
+  readonly trust: Trust;
+  readonly log: Log;
+  /** Inodes that are read already. */
+  readonly taken: (inode: string) => boolean;
+}
+
+const PACKED = /\.(?:gz|zst)$/;
+/** `.1`, `-20261120`, `.2026-11-20T23:14`, `.old`: what rotation appends. */
+const ROTATED = /(?:\.\d{1,9}|[.-]\d{4}-?\d{2}-?\d{2}[\dT:._Z-]*|\.old)$/;
+/** `name-2026-11-20T23-14-05.123.log`: what lumberjack, Go's usual rotator, inserts. Groups: 1 stem, 2 extension. */
+const STAMPED = /^(.+)-\d{4}-\d{2}-\d{2}T[\d-]+(?:\.\d+)?(\.[A-Za-z]+)$/;
+/** So much of a compressed file surely holds its first KiB: a zstd block is at most 128 KiB. */
+const PACKED_HEAD = 256 << 10;
+
+/** The path a chain of rotated files has in common: that of its newest. `/l/a.log.2.gz` and `/l/a.log` give `/l/a.log`. */
+export function family(path: string): string {
+  const name = basename(path).replace(PACKED, '');
+  const short = name.replace(ROTATED, '');
+  if (short !== name && short !== '') return join(dirname(path), short);
+  const stamped = STAMPED.exec(name);
+  return join(dirname(path), stamped === null ? name : `${stamped[1] ?? ''}${stamped[2] ?? ''}`);
+}
+
+/** Regular files next to `path` whose names begin like its own. Oldest last change first. */
+export function siblingsOf(path: string, log: Log): Sibling[] {
+  const folder = dirname(path);
+  const base = basename(family(path));
+  const stem = base.slice(0, base.length - extname(base).length);
+  const found: Sibling[] = [];
+  try {
+    for (const name of readdirSync(folder)) {
+      const related = name === base || name.startsWith(`${base}.`) || name.startsWith(`${base}-`) || name.startsWith(`${stem}-`) || name.startsWith(`${stem}.`);
+      const stats = related ? statOf(join(folder, name)) : undefined;
+      if (stats?.isFile() === true) found.push({ path: join(folder, name), id: fileId(stats), size: Number(stats.size), mtime: stats.mtimeNs });
+    }
+  } catch (error) {
+    log('debug', 'siblings_unreadable', { folder, why: reasonOf(error) });
+  }
+  return found.sort(byAge);
+}
+
+/** Clock ticks of file times may be 4 ms long; within one, rotators' numbers tell: the higher, the older. */
+function byAge(a: Sibling, b: Sibling): number {
+  if (a.mtime !== b.mtime) return a.mtime < b.mtime ? -1 : 1;
+  if (a.id.birth !== b.id.birth) return BigInt(a.id.birth) < BigInt(b.id.birth) ? -1 : 1;
+  return numberOf(b.path) - numberOf(a.path);
+}
+
+const numberOf = (path: string): number => Number(/\.(\d{1,9})(?:\.(?:gz|zst))?$/.exec(path)?.[1] ?? 0);
+
+const statOf = (path: string): BigIntStats | undefined => lstatSync(path, { bigint: true, throwIfNoEntry: false });
+
+/**
+ * All files next to `path` that hold the content of the fingerprint, the very same file (`id`) first. Opened: the caller
+ * owns them. Same name and age are no proof: only bytes are.
+ */
+export function findContent(path: string, id: FileId, print: Fingerprint, search: SiblingSearch): Found[] {
+  const found: Found[] = [];
+  const siblings = siblingsOf(path, search.log).filter((sibling) => !search.taken(inodeOf(sibling.id)));
+  for (const sibling of siblings.sort((a, b) => Number(sameFile(b.id, id)) - Number(sameFile(a.id, id)))) {
+    const opening = openSafely(sibling.path, search.trust);
+    if (opening.kind !== 'opened') continue;
+    const kind = compare(opening.file, print, sibling.path, search.log);
+    if (kind === undefined) {
+      closeSync(opening.file.fd);
+      continue;
+    }
+    search.log('debug', 'sibling_found', { path, sibling: sibling.path, kind });
+    found.push({ kind, path: sibling.path, file: opening.file });
+    if (kind === 'plain') break;
+  }
+  return found;
+}
+
+function compare(file: OpenedFile, print: Fingerprint, path: string, log: Log): Found['kind'] | undefined {
+  // Nothing was read of it yet: any file would fit, so none does.
+  if (print.head.length === 0) return undefined;
+  try {
+    if (holds(file.fd, print)) return 'plain';
+    const head = packedHead(file.fd, print.head.length);
+    return head !== undefined && digest(head) === print.head.hash ? 'compressed' : undefined;
+  } catch (error) {
+    log('debug', 'sibling_unreadable', { path, why: reasonOf(error) });
+    return undefined;
+  }
+}
+
+/** The first `length` bytes of what a compressed file holds; undefined if it is none or holds less. */
+export function packedHead(fd: number, length: number): Buffer | undefined {
+  const packed = readAt(fd, 0, PACKED_HEAD);
+  const compression = compressionOf(packed);
+  if (compression === undefined || compression === 'none') return undefined;
+  const bytes = compression === 'gzip'
+    ? gunzipSync(packed, { finishFlush: constants.Z_SYNC_FLUSH })
+    : zstdDecompressSync(packed, { finishFlush: constants.ZSTD_e_flush });
+  return bytes.length < length ? undefined : bytes.subarray(0, length);
+}
+
+/** What the newest known content of a chain tells about the unknown ones after it. */
+export interface Newest {
+  readonly id: FileId;
+  readonly mtime: bigint;
+  /** It was followed by a truncation of the same file: later parts are copies, born after its last change. */
+  readonly truncated: boolean;
+}
+
+/**
+ * Rotated files that came after `newest` and went through the followed path unseen, oldest first: rotated twice between
+ * two looks, or while nobody looked. Only by names that a rotator makes, since nothing is known of their bytes.
+ */
+export function missedParts(path: string, newest: Newest, taken: (inode: string) => boolean, log: Log): Sibling[] {
+  const chain = family(path);
+  return siblingsOf(path, log).filter((part) => {
+    if (family(part.path) !== chain || basename(part.path) === basename(chain) || part.size === 0) return false;
+    if (sameFile(part.id, newest.id) || taken(inodeOf(part.id))) return false;
+    const birth = BigInt(part.id.birth);
+    // A compressed file is born late but keeps the time of the last line in it.
+    if (birth === 0n || PACKED.test(part.path)) return part.mtime >= newest.mtime;
+    return newest.truncated || newest.id.birth === '0' ? birth >= newest.mtime : birth >= BigInt(newest.id.birth);
+  });
+}
