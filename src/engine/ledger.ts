@@ -10,17 +10,19 @@ import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { Trace } from '../model/trace.ts';
 import type { CompiledRuntime } from './compile.ts';
 import type { Event } from './event.ts';
-import { episodeId, fold, rootId } from './fold.ts';
-import type { Previous } from './fold.ts';
-import { judge, nothing } from './judge.ts';
+import { conclude } from './conclude.ts';
+import { firstLines, holding } from './holding.ts';
+import type { Held, Holding } from './holding.ts';
 import { Life } from './life.ts';
 import { Memory } from './memory.ts';
 import type { StoredMemory } from './memory.ts';
 import { OpenEpisode } from './open.ts';
 import type { Waiting } from './open.ts';
 import { Reading } from './reading.ts';
-import { extentsOf } from './tombstone.ts';
 import type { Tombstone } from './tombstone.ts';
+
+/** containerd allows 76 letters, digits and `._-`, others less; runc also `+`. */
+const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.+:-]{0,127}$/;
 
 export interface LedgerOptions {
   readonly hostId: string;
@@ -68,7 +70,7 @@ export class Ledger implements Intake {
   readonly #flying = new Map<string, { readonly life: Life; readonly tombstone: Tombstone; readonly held: readonly Held[] }>();
   readonly #memory = new Memory();
   #nextSource = 0;
-  #held: Map<SourceId, { from: number; awaited: boolean }> | undefined;
+  #held: Holding | undefined;
 
   constructor(runtimes: readonly CompiledRuntime[], options: LedgerOptions) {
     this.#runtimes = runtimes;
@@ -82,7 +84,7 @@ export class Ledger implements Intake {
   begin(info: SourceInfo): SourceId {
     const id = sourceId(this.#nextSource++);
     const sources = this.#runtimes.flatMap((runtime) => runtime.sources);
-    const reading = new Reading(id, info, sources, (event, container, runtime) => this.#gather(event, container, runtime, info));
+    const reading = new Reading(id, info, sources, (event, container, runtime, from) => this.#gather(event, container, runtime, from));
     this.#sources.set(id, { reading, state: 'behind' });
     return id;
   }
@@ -121,22 +123,10 @@ export class Ledger implements Intake {
     return this.#holding().get(source)?.awaited ?? false;
   }
 
-  /** What is held where, worked out once until something changes. */
-  #holding(): Map<SourceId, { from: number; awaited: boolean }> {
-    if (this.#held !== undefined) return this.#held;
-    const held = new Map<SourceId, { from: number; awaited: boolean }>();
-    const hold = ({ source, offset }: Held, awaited: boolean): void => {
-      const known = held.get(source);
-      if (known === undefined) held.set(source, { from: offset, awaited });
-      else {
-        known.from = Math.min(known.from, offset);
-        known.awaited ||= awaited;
-      }
-    };
-    for (const episode of this.#open) for (const event of episode.events) hold(event, episode.kind !== 'stray');
-    for (const flight of this.#flying.values()) for (const at of flight.held) hold(at, false);
-    this.#held = held;
-    return held;
+  /** Worked out once until something changes. */
+  #holding(): Holding {
+    this.#held ??= holding(this.#open, [...this.#flying.values()].flatMap((flight) => flight.held));
+    return this.#held;
   }
 
   // ------------------------------------------------------------------------------------------------- gathering
@@ -145,35 +135,34 @@ export class Ledger implements Intake {
     this.counts.set(name, (this.counts.get(name) ?? 0) + by);
   }
 
-  #life(runtime: CompiledRuntime, container: string): Life {
-    const lives = this.#lives.get(runtime) ?? new Map<string, Life>();
-    let life = lives.get(container);
-    if (life === undefined) {
-      life = new Life(runtime, container);
-      lives.set(container, life);
-    }
+  /** @returns undefined for a name that no container can have. */
+  #life(runtime: CompiledRuntime, container: string): Life | undefined {
+    const lives = this.#lives.get(runtime);
+    const known = lives?.get(container);
+    if (known !== undefined) return known;
+    if (!CONTAINER_ID.test(container)) return undefined;
+    const life = new Life(runtime, container);
+    lives?.set(container, life);
     return life;
   }
 
-  #gather(event: Event, container: string, runtime: CompiledRuntime, info: SourceInfo): void {
+  #gather(event: Event, container: string, runtime: CompiledRuntime, reading: Reading): boolean {
     const life = this.#life(runtime, container);
-    const reading = this.#sources.get(event.source)?.reading;
-    const inside = info.fresh && reading?.firstTime !== undefined && between(reading.firstTime, event.time) <= this.#options.patience;
-    const found = event.spelling.opens ? life.open(event, info.key) : life.place(event, info.key, inside);
-    switch (found.kind) {
-      case 'taken':
-        this.#open.add(found.episode);
-        found.episode.pin ??= info.scheme;
-        for (const gone of found.absorbed) this.#open.delete(gone);
-        if (this.#open.size > this.#options.mostOpen) this.#cutOldest();
-        return;
-      case 'counted':
-        this.#count(found.name);
-        if (life.idle) this.#forget(life);
-        return;
-      default:
-        found satisfies never;
+    if (life === undefined) return false;
+    const found = event.spelling.opens ? life.open(event, reading) : life.place(event, reading, this.#options.patience);
+    if (found.kind === 'counted') {
+      this.#count(found.name);
+      if (life.idle) this.#forget(life);
+      return true;
     }
+    const { episode, absorbed } = found;
+    if (episode.events.length === 1 || absorbed.length > 0) {
+      this.#open.add(episode);
+      episode.pin ??= reading.info.scheme;
+      for (const gone of absorbed) this.#open.delete(gone);
+      if (this.#open.size > this.#options.mostOpen) this.#cutOldest();
+    }
+    return true;
   }
 
   #cutOldest(): void {
@@ -249,65 +238,34 @@ export class Ledger implements Intake {
     this.#held = undefined;
     this.#open.delete(episode);
     const life = this.#life(episode.runtime, episode.container);
+    if (life === undefined) return undefined;
     life.close(episode);
     const { members, rest } = episode.split(episode.runtime.start.rule.settle ?? this.#options.settle);
     const settlement = this.#conclude(episode, life, members);
     for (const event of rest) {
-      const info = this.#sources.get(event.source)?.reading.info;
-      if (info !== undefined) this.#gather(event, episode.container, episode.runtime, info);
+      const reading = this.#sources.get(event.source)?.reading;
+      if (reading !== undefined) this.#gather(event, episode.container, episode.runtime, reading);
     }
     if (life.idle) this.#forget(life);
     return settlement;
   }
 
   #conclude(episode: OpenEpisode, life: Life, members: readonly Event[]): Settlement | undefined {
-    if (episode.kind === 'stray' || !members.some((event) => !event.spelling.loose)) {
-      this.#count('loose_without_start', members.length);
-      return undefined;
+    const end = conclude(episode, members, this.#options.hostId, (source) => this.#keyOf(source));
+    for (const name of end.counts) this.#count(name, end.kind === 'loose' ? members.length : 1);
+    switch (end.kind) {
+      case 'loose':
+        return undefined;
+      case 'nothing':
+        this.#bury(life, end.tombstone);
+        return undefined;
+      case 'trace':
+        this.#flying.set(end.trace.id, { life, tombstone: end.tombstone, held: firstLines(members) });
+        life.bury(end.tombstone);
+        return { trace: end.trace, waited: end.tombstone.waited };
+      default:
+        return end satisfies never;
     }
-    const decision = episode.decide(members);
-    const none = nothing(episode.runtime, members, decision.schemes);
-    if (none !== undefined) {
-      this.#count(none);
-      this.#bury(life, this.#tombstone(episode, members, 'nothing'));
-      return undefined;
-    }
-    const fault = episode.kind === 'inside' ? 'log_begins_inside' : episode.cut;
-    const outcome = fault === undefined ? judge(episode.runtime, members, decision.schemes) : 'incomplete';
-    const trace = fold({
-      runtime: episode.runtime,
-      hostId: this.#options.hostId,
-      container: episode.container,
-      events: members,
-      outcome,
-      decision,
-      fault,
-      previous: episode.previous && previousOf(episode.previous, episode.runtime),
-    });
-    this.#count(`settled_${outcome}`);
-    if (fault !== undefined) this.#count(fault);
-    if (decision.refusedPin !== undefined) this.#count('scheme_mismatch');
-    const tombstone = this.#tombstone(episode, members, outcome);
-    this.#flying.set(trace.id, { life, tombstone, held: heldBy(members) });
-    life.bury(tombstone);
-    return { trace, waited: tombstone.waited };
-  }
-
-  #tombstone(episode: OpenEpisode, members: readonly Event[], outcome: Tombstone['outcome']): Tombstone {
-    const [first] = members;
-    const opened = first?.time ?? episode.opened;
-    return {
-      runtime: episode.runtime.name,
-      container: episode.container,
-      traceId: episodeId(this.#options.hostId, episode.runtime, episode.container, opened),
-      opened,
-      until: episode.due,
-      outcome,
-      seen: outcome === 'created' || outcome === 'incomplete' ? members.slice(0, 64).map((event) => event.spelling.text) : [],
-      extents: extentsOf(members, (source) => this.#keyOf(source)),
-      waited: !episode.complete,
-      capped: episode.cut !== undefined,
-    };
   }
 
   #keyOf(source: SourceId): SourceInfo['key'] {
@@ -374,24 +332,6 @@ interface Frontier {
   readonly behind: Nanos | 'nowhere' | undefined;
   readonly atEnd: Nanos | 'nowhere' | undefined;
 }
-
-interface Held {
-  readonly source: SourceId;
-  readonly offset: number;
-}
-
-/** The first line in each source holds all that follow. */
-function heldBy(events: readonly Event[]): Held[] {
-  const first = new Map<SourceId, number>();
-  for (const { source, offset } of events) first.set(source, Math.min(first.get(source) ?? offset, offset));
-  return [...first].map(([source, offset]) => ({ source, offset }));
-}
-
-const previousOf = (tombstone: Tombstone, runtime: CompiledRuntime): Previous => ({
-  traceId: tombstone.traceId,
-  rootId: rootId(tombstone.traceId, runtime),
-  why: tombstone.outcome === 'created' ? 'created' : 'late_completion',
-});
 
 function earlier(known: Nanos | 'nowhere' | undefined, time: Nanos | undefined): Nanos | 'nowhere' {
   if (known === 'nowhere' || time === undefined) return 'nowhere';

@@ -1,8 +1,9 @@
 /** One container's life: its episodes under way and what is remembered of those that are settled. */
 import type { SourceKey } from '../model/source.ts';
-import type { Nanos } from '../model/time.ts';
+import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
 import type { Event } from './event.ts';
+import type { Reading } from './reading.ts';
 import { OpenEpisode } from './open.ts';
 import { covers, mayContinue } from './tombstone.ts';
 import type { Tombstone } from './tombstone.ts';
@@ -11,6 +12,8 @@ import type { Tombstone } from './tombstone.ts';
 export type Found =
   | { readonly kind: 'taken'; readonly episode: OpenEpisode; readonly absorbed: readonly OpenEpisode[] }
   | { readonly kind: 'counted'; readonly name: 'duplicate' | 'late' | 'replayed' | 'after_end' | 'loose_without_start' };
+
+const NONE: readonly OpenEpisode[] = [];
 
 const counted = (name: Extract<Found, { kind: 'counted' }>['name']): Found => ({ kind: 'counted', name });
 
@@ -33,7 +36,7 @@ export class Life {
   }
 
   /** An opener: at a time of its own it always opens a new episode. */
-  open(event: Event, source: SourceKey): Found {
+  open(event: Event, { info: { key: source } }: Reading): Found {
     const settled = this.#settled.find((tombstone) => tombstone.opened === event.time);
     if (settled !== undefined) return counted(covers(settled.extents, source, event.offset) ? 'replayed' : 'duplicate');
     const known = this.#open.find((episode) => episode.opened === event.time && episode.kind === 'start');
@@ -59,17 +62,19 @@ export class Life {
 
   /**
    * Any other line: belongs to the latest episode that had opened by then.
-   * @param inside marks without a beginning are a start here, not strays: the log's first bytes lie inside it.
+   * Marks without a beginning are a start, not strays, where the log's first bytes may lie inside it.
    */
-  place(event: Event, source: SourceKey, inside: boolean): Found {
+  place(event: Event, reading: Reading, patience: Duration): Found {
+    const source = reading.info.key;
     const episode = this.#latest(event.time);
-    const settled = this.#settled.findLast((tombstone) => tombstone.opened <= event.time);
+    const settled = this.#settled.length === 0 ? undefined : this.#settled.findLast((tombstone) => tombstone.opened <= event.time);
     if (episode !== undefined && (settled === undefined || episode.opened >= settled.opened)) return this.#add(episode, event, source);
     if (settled !== undefined) return this.#afterwards(settled, event, source);
     if (event.spelling.loose) return counted('loose_without_start');
     const orphan = this.#open.find((other) => other.kind === 'inside' || other.kind === 'stray');
     if (orphan !== undefined) return this.#extend(orphan, event, source);
-    return this.#begin(new OpenEpisode(this.runtime, this.container, inside ? 'inside' : 'stray', event.time), event, source);
+    const kind = reading.beginsInside(event.time, patience) ? 'inside' : 'stray';
+    return this.#begin(new OpenEpisode(this.runtime, this.container, kind, event.time), event, source);
   }
 
   #afterwards(settled: Tombstone, event: Event, source: SourceKey): Found {
@@ -97,10 +102,13 @@ export class Life {
     return this.#add(episode, event, source);
   }
 
-  #add(episode: OpenEpisode, event: Event, source: SourceKey, absorbed: readonly OpenEpisode[] = []): Found {
-    const cut = this.#cuts.find((tombstone) => tombstone.opened === episode.opened);
-    if (cut !== undefined && event.time <= cut.until && !covers(cut.extents, source, event.offset)) return counted('late');
-    return episode.add(event) ? { kind: 'taken', episode, absorbed } : counted('duplicate');
+  #add(episode: OpenEpisode, event: Event, source: SourceKey, absorbed: readonly OpenEpisode[] = NONE): Found {
+    if (this.#cuts.length > 0) {
+      const cut = this.#cuts.find((tombstone) => tombstone.opened === episode.opened);
+      if (cut !== undefined && event.time <= cut.until && !covers(cut.extents, source, event.offset)) return counted('late');
+    }
+    if (!episode.add(event)) return counted('duplicate');
+    return absorbed.length === 0 ? episode.taken : { kind: 'taken', episode, absorbed };
   }
 
   #latest(time: Nanos): OpenEpisode | undefined {

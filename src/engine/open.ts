@@ -6,6 +6,7 @@ import { sortEvents } from './event.ts';
 import type { Event } from './event.ts';
 import { completion } from './judge.ts';
 import { decide } from './scheme.ts';
+import type { Decision } from './scheme.ts';
 import type { Tombstone } from './tombstone.ts';
 
 /** An episode spans this much log time at most (design.md 3). */
@@ -44,7 +45,10 @@ export class OpenEpisode {
   /** When the last mark was written, on the monotonic clock, as far as can be told. */
   written: Steady | undefined;
   changed = true;
+  /** What a line is told that went in here: made once, not once a line. */
+  readonly taken: { readonly kind: 'taken'; readonly episode: OpenEpisode; readonly absorbed: readonly OpenEpisode[] };
   #completers = 0;
+  #decision: Decision | undefined;
   #lastWithin: Nanos;
 
   constructor(runtime: CompiledRuntime, container: string, kind: EpisodeKind, opened: Nanos) {
@@ -55,6 +59,7 @@ export class OpenEpisode {
     this.last = opened;
     this.due = opened;
     this.#lastWithin = opened;
+    this.taken = { kind: 'taken', episode: this, absorbed: [] };
   }
 
   /** @returns false for a line that is already there: the same mark at the same nanosecond. */
@@ -94,14 +99,20 @@ export class OpenEpisode {
     return [...earlier.map((spelling): Event => ({ ...first, spelling, time: previous.opened })), ...events];
   }
 
-  decide(events: readonly Event[]): ReturnType<typeof decide> {
-    return decide(this.runtime, this.#history(events), this.pin);
+  /** The version of these lines; asked for all of them twice, worked out once. */
+  decide(events: readonly Event[]): Decision {
+    const whole = events.length === this.events.length;
+    if (whole && this.#decision !== undefined) return this.#decision;
+    const decision = decide(this.runtime, this.#history(events), this.pin);
+    if (whole) this.#decision = decision;
+    return decision;
   }
 
   /** Works out how far the episode reaches and when it may be settled. */
   evaluate(waiting: Waiting): void {
     sortEvents(this.events);
     this.changed = false;
+    this.#decision = undefined;
     const patience = this.runtime.start.rule.patience ?? waiting.patience;
     const settle = this.runtime.start.rule.settle ?? waiting.settle;
     const within = this.#withoutGap(patience);
@@ -117,6 +128,8 @@ export class OpenEpisode {
 
   /** Log time after which a line belongs to something else: the same for whoever reads these lines, whenever. */
   #withoutGap(patience: Duration): readonly Event[] {
+    const whole = between(this.opened, this.last);
+    if (whole <= patience && whole <= LONGEST) return this.events;
     let last = this.opened;
     for (const [at, event] of this.events.entries()) {
       if (event.spelling.loose) continue;
@@ -137,8 +150,15 @@ export class OpenEpisode {
     return latest;
   }
 
+  /** Events are in order: whether the last one lies beyond the end. */
+  #looseAfter(): boolean {
+    const final = this.events[this.events.length - 1];
+    return final !== undefined && final.time > this.due;
+  }
+
   /** Splits the events at the settled end: what belongs to it, and what came after. Call after `evaluate`. */
   split(settle: Duration): { readonly members: readonly Event[]; readonly rest: readonly Event[] } {
+    if (this.complete && this.last <= this.due && !this.#looseAfter()) return { members: this.events, rest: [] };
     const limit = this.complete ? this.due : this.#lastWithin;
     const looseLimit = this.complete ? this.due : after(limit, settle);
     const belongs = (event: Event): boolean => event.time <= (event.spelling.loose ? looseLimit : limit);

@@ -1,7 +1,8 @@
 /** Lines to events: splits, strips the syntax, asks the runtimes, and gives every line one of four verdicts. */
 import type { Entry, Refusal, Syntax } from '../model/entry.ts';
 import type { SourceId, SourceInfo } from '../model/source.ts';
-import type { Nanos } from '../model/time.ts';
+import { between } from '../model/time.ts';
+import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource } from './compile.ts';
 import type { Event } from './event.ts';
 
@@ -23,8 +24,8 @@ export const newVerdicts = (): Verdicts => ({ lines: 0, events: 0, ignored: new 
 
 const MOST_EXAMPLES = 5;
 const EXAMPLE_LENGTH = 200;
-/** Longest container id: containerd allows 76, others less. */
-const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.+:-]{0,127}$/;
+/** What becomes of an event; false: its container's name is none. */
+export type Gather = (event: Event, container: string, runtime: CompiledRuntime, reading: Reading) => boolean;
 
 const count = <K>(counts: Map<K, number>, name: K): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
 
@@ -42,15 +43,12 @@ export class Reading {
   lastTime: Nanos | undefined;
   firstTime: Nanos | undefined;
   readonly #groups: readonly Group[];
-  readonly #gather: (event: Event, container: string, runtime: CompiledRuntime) => void;
-  /** Container ids found honest, by identity of the interned string: the last one is mostly the next one. */
-  #lastContainer = '';
-
+  readonly #gather: Gather;
   constructor(
     id: SourceId,
     info: SourceInfo,
     sources: readonly CompiledSource[],
-    gather: (event: Event, container: string, runtime: CompiledRuntime) => void,
+    gather: Gather,
   ) {
     this.id = id;
     this.info = info;
@@ -117,16 +115,20 @@ export class Reading {
         return undefined;
       case 'event': {
         const container = entry.get(source.container);
-        if (container === undefined || (container !== this.#lastContainer && !CONTAINER_ID.test(container))) return 'bad-container-id';
-        this.#lastContainer = container;
+        if (container === undefined) return 'bad-container-id';
+        const event = { time: entry.time, spelling: match.spelling, line: entry.line(), source: this.id, rank: this.info.rank, offset };
+        if (!this.#gather(event, container, source.runtime, this)) return 'bad-container-id';
         this.verdicts.events++;
-        const { id, info } = this;
-        this.#gather({ time: entry.time, spelling: match.spelling, line: entry.line(), source: id, rank: info.rank, offset }, container, source.runtime);
         return undefined;
       }
       default:
         return match satisfies never;
     }
+  }
+
+  /** Whether a start seen at this time, but not its beginning, may have begun before the first line of the log. */
+  beginsInside(time: Nanos, patience: Duration): boolean {
+    return this.info.fresh && this.firstTime !== undefined && between(this.firstTime, time) <= patience;
   }
 
   #pass(time: Nanos): void {

@@ -15,17 +15,25 @@ export interface Decision {
   readonly refusedPin: string | undefined;
 }
 
+/** How far a version explains a list of events. `knows`: it writes all these lines, but a beginning is missing. */
+type Fit = 'proven' | 'knows' | 'refuted';
+
 /**
  * @param events one episode's, in order. Earlier parts of the same start (a create that rested) come first.
  * @param pin the user's word for these lines.
  */
 export function decide(runtime: CompiledRuntime, events: readonly Event[], pin: string | undefined): Decision {
-  const all = runtime.schemes.map((_, scheme) => scheme);
-  if (all.length === 0) return { schemes: [0], by: 'none', refusedPin: undefined };
-  const knowing = all.filter((scheme) => events.every((event) => event.spelling.meanings[scheme] !== undefined));
-  const possible = knowing.filter((scheme) => proves(runtime, scheme, events));
+  const count = runtime.schemes.length;
+  if (count === 0) return { schemes: [0], by: 'none', refusedPin: undefined };
+  const proven: number[] = [];
+  const knowing: number[] = [];
+  for (let scheme = 0; scheme < count; scheme++) {
+    const fit = fits(runtime, scheme, events);
+    if (fit === 'proven') proven.push(scheme);
+    if (fit !== 'refuted') knowing.push(scheme);
+  }
   // A part whose beginning is missing refutes every version by its gap; what the versions that know all lines agree on still holds.
-  const remaining = possible.length > 0 ? possible : knowing.length > 0 ? knowing : all;
+  const remaining = proven.length > 0 ? proven : knowing.length > 0 ? knowing : runtime.schemes.map((_, scheme) => scheme);
   if (pin === undefined) return { schemes: remaining, by: 'lines', refusedPin: undefined };
   const pinned = runtime.schemes.indexOf(pin);
   return remaining.includes(pinned)
@@ -33,37 +41,49 @@ export function decide(runtime: CompiledRuntime, events: readonly Event[], pin: 
     : { schemes: remaining, by: 'lines', refusedPin: pin };
 }
 
-function proves(runtime: CompiledRuntime, scheme: number, events: readonly Event[]): boolean {
-  const columns = runtime.columns[scheme] ?? [];
-  const next = columns.map(() => 0);
-  const seen = new Set<Mark>();
-  for (const event of events) {
-    const mark = event.spelling.meanings[scheme];
-    if (mark === undefined) return false;
-    if (mark.loose || seen.has(mark)) continue;
-    const expected = next[mark.component] ?? 0;
-    if (columns[mark.component]?.[expected] !== mark) return false;
-    next[mark.component] = expected + 1;
-    seen.add(mark);
-    for (const [cause, effect] of runtime.start.causes) {
-      if (cause === mark && seen.has(effect)) return false;
+/** Scratch for `fits`, by mark and by component: the fold runs for every start and must not allocate per rule. */
+let seen = new Uint8Array(0);
+let next = new Uint8Array(0);
+
+function fits(runtime: CompiledRuntime, scheme: number, events: readonly Event[]): Fit {
+  if (seen.length < runtime.marks.length) seen = new Uint8Array(runtime.marks.length);
+  if (next.length < runtime.components.length) next = new Uint8Array(runtime.components.length);
+  seen.fill(0);
+  next.fill(0);
+  const columns = runtime.columns[scheme];
+  const { causes } = runtime.start;
+  let fit: Fit = 'proven';
+  for (let at = 0; at < events.length; at++) {
+    const mark = events[at]?.spelling.meanings[scheme];
+    if (mark === undefined) return 'refuted';
+    if (mark.loose || seen[mark.index] === 1 || fit === 'knows') continue;
+    const place = next[mark.component] ?? 0;
+    if (columns?.[mark.component]?.[place] !== mark) fit = 'knows';
+    next[mark.component] = place + 1;
+    seen[mark.index] = 1;
+    for (let i = 0; i < causes.length; i++) {
+      const pair = causes[i];
+      if (pair !== undefined && pair[0] === mark && seen[pair[1].index] === 1) fit = 'knows';
     }
   }
-  return true;
+  return fit;
 }
 
 /** What a spelling means in all the versions that remain; undefined: they differ. */
 export function meaning(event: Event, schemes: readonly number[]): Mark | undefined {
   const { meanings } = event.spelling;
   const first = meanings[schemes[0] ?? 0];
-  for (const scheme of schemes) if (meanings[scheme] !== first) return undefined;
+  for (let at = 1; at < schemes.length; at++) if (meanings[schemes[at] ?? 0] !== first) return undefined;
   return first;
 }
 
+const writes = (runtime: CompiledRuntime, scheme: number, mark: Mark): boolean =>
+  runtime.columns[scheme]?.[mark.component]?.includes(mark) === true;
+
 /** Whether every version that remains writes this mark. */
 export const expected = (runtime: CompiledRuntime, schemes: readonly number[], mark: Mark): boolean =>
-  schemes.every((scheme) => runtime.columns[scheme]?.[mark.component]?.includes(mark) === true);
+  schemes.every((scheme) => writes(runtime, scheme, mark));
 
 /** Whether some version that remains writes this mark. */
 export const possible = (runtime: CompiledRuntime, schemes: readonly number[], mark: Mark): boolean =>
-  schemes.some((scheme) => runtime.columns[scheme]?.[mark.component]?.includes(mark) === true);
+  schemes.some((scheme) => writes(runtime, scheme, mark));

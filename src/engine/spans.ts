@@ -1,150 +1,177 @@
-/** From marks at times to stretches: the span words of a runtime applied to one episode, and their nesting. */
-import type { Certainty, Credit } from '../model/trace.ts';
-import type { Duration } from '../model/time.ts';
-import type { CompiledBetween, CompiledRuntime, CompiledSteps, Mark } from './compile.ts';
-import type { Event } from './event.ts';
-import { expected, possible } from './scheme.ts';
-
-/** An event with its meaning and its offset from the start of the trace. */
-export interface Placed {
-  readonly event: Event;
-  readonly mark: Mark | undefined;
-  readonly offset: Duration;
-}
-
-/** A span before it has an id and a place. */
-export interface Draft {
-  readonly service: string;
-  readonly name: string;
-  readonly start: Duration;
-  readonly end: Duration;
-  readonly from: Placed;
-  readonly to: Placed;
-  readonly certainty: Certainty;
-  readonly credit: Credit;
-  readonly waits: boolean;
-  readonly incomplete: boolean;
-  readonly by: readonly string[];
-}
-
-type Marks = readonly (Placed | undefined)[];
-
-export function drafts(runtime: CompiledRuntime, marks: Marks, schemes: readonly number[]): Draft[] {
-  const made: Draft[] = [];
-  for (const rule of runtime.spans) {
-    switch (rule.kind) {
-      case 'between':
-        stretch(runtime, rule, marks, schemes, made);
-        break;
-      case 'steps':
-        chain(runtime, rule, marks, schemes, made);
-        break;
-      default:
-        rule satisfies never;
-    }
-  }
-  return made;
-}
-
-/** The first of a list that was seen, and whether it is the one that is meant. */
-function pick(wanted: readonly Mark[], marks: Marks): { readonly placed: Placed; readonly meant: boolean } | undefined {
-  for (const [rank, mark] of wanted.entries()) {
-    const placed = marks[mark.index];
-    if (placed !== undefined) return { placed, meant: rank === 0 };
-  }
-  return undefined;
-}
-
-function stretch(runtime: CompiledRuntime, rule: CompiledBetween, marks: Marks, schemes: readonly number[], made: Draft[]): void {
-  const from = pick(rule.from, marks);
-  if (from === undefined) return;
-  const to = pick(rule.to, marks);
-  const [meant] = rule.to;
-  const cutShort = to === undefined || (!to.meant && meant !== undefined && expected(runtime, schemes, meant));
-  const end = cutShort ? lastOfService(rule.service, marks, from.placed) : to.placed;
-  if (end === undefined || end.offset < from.placed.offset) return;
-  made.push({
-    service: rule.service,
-    name: rule.name,
-    start: from.placed.offset,
-    end: end.offset,
-    from: from.placed,
-    to: end,
-    certainty: cutShort ? 'inferred' : from.meant && to.meant ? 'exact' : 'bounded',
-    credit: rule.credit,
-    waits: rule.waits,
-    incomplete: cutShort,
-    by: rule.by,
-  });
-}
-
-/** Where a stretch that never ended was last seen alive; undefined for a component that writes no marks (the caller). */
-function lastOfService(service: string, marks: Marks, from: Placed): Placed | undefined {
-  let last = from.mark?.service === service ? from : undefined;
-  for (const placed of marks) {
-    if (placed?.mark?.service === service && (last === undefined || placed.offset >= last.offset)) last = placed;
-  }
-  return last;
-}
-
-function chain(runtime: CompiledRuntime, rule: CompiledSteps, marks: Marks, schemes: readonly number[], made: Draft[]): void {
-  let from = marks[rule.from.index];
-  let joined = false;
-  for (const step of rule.steps) {
-    const to = marks[step.to.index];
-    if (to === undefined) {
-      joined ||= possible(runtime, schemes, step.to);
-      continue;
-    }
-    if (from !== undefined) {
-      if (to.offset < from.offset) continue;
-      made.push({
-        service: rule.service,
-        name: step.name,
-        start: from.offset,
-        end: to.offset,
-        from,
-        to,
-        certainty: joined ? 'bounded' : 'exact',
-        credit: rule.credit,
-        waits: step.waits,
-        incomplete: false,
-        by: [],
-      });
-    }
-    from = to;
-    joined = false;
-  }
-}
-
-/** Root first, then by start, longer before shorter; each with the number of the tightest span that may hold it. */
-export function arrange(root: Draft, made: readonly Draft[], runtime: CompiledRuntime): { readonly draft: Draft; readonly parent: number }[] {
-  const sorted = made
-    .map((draft, order) => ({ draft, order }))
-    .sort((a, b) => a.draft.start - b.draft.start || b.draft.end - a.draft.end || a.order - b.order);
-  const arranged: { draft: Draft; parent: number }[] = [{ draft: root, parent: -1 }];
-  for (const { draft } of sorted) arranged.push({ draft, parent: holder(arranged, draft, runtime) });
-  return arranged;
-}
-
 /**
- * The tightest span before it that covers it, of the same component or of a layer further out. Components of one layer
- * stand beside each other (reexec outlives create), and the caller's gap holds nothing: it is time in which others may work.
+ * Drafts as spans. Ids, attributes and evidence are worked out when somebody asks for them: hashing an id costs as much
+ * as the rest of a span, and statistics, alerts and one-line summaries never look at it.
  */
-function holder(arranged: readonly { readonly draft: Draft }[], draft: Draft, runtime: CompiledRuntime): number {
-  let best = 0;
-  let length = Infinity;
-  for (let at = 1; at < arranged.length; at++) {
-    const outer = arranged[at]?.draft;
-    if (outer === undefined || outer.start > draft.start || outer.end < draft.end || outer.credit === 'caller') continue;
-    const holds = outer.service === draft.service || layerOf(runtime, outer.service) < layerOf(runtime, draft.service);
-    const tightness = outer.end - outer.start;
-    if (holds && tightness <= length) {
-      best = at;
-      length = tightness;
-    }
+import type { Attributes, Certainty, Credit, Link, Span, SpanEvent, SpanKind } from '../model/trace.ts';
+import type { Duration } from '../model/time.ts';
+import type { Draft, Placed } from './drafts.ts';
+import { owns, spanEvent } from './evidence.ts';
+import { nameOf, schemeNames } from './fold.ts';
+import type { Details } from './fold.ts';
+import { spanId } from './identity.ts';
+
+/** Most evidence one span carries; what goes beyond is counted on it. */
+const MOST_EVENTS = 128;
+
+export const spansOf = (details: Details): Span[] => details.arranged.map((draft, at) => new FoldedSpan(details, draft, at));
+
+class FoldedSpan implements Span {
+  readonly #details: Details;
+  readonly #at: number;
+  readonly #draft: Draft;
+  #events: readonly SpanEvent[] | undefined;
+
+  constructor(details: Details, draft: Draft, at: number) {
+    this.#details = details;
+    this.#at = at;
+    this.#draft = draft;
   }
-  return best;
+
+  get service(): string {
+    return this.#draft.service;
+  }
+
+  get name(): string {
+    return this.#draft.name;
+  }
+
+  get start(): Duration {
+    return this.#draft.start;
+  }
+
+  get end(): Duration {
+    return this.#draft.end;
+  }
+
+  get certainty(): Certainty {
+    return this.#draft.certainty;
+  }
+
+  get credit(): Credit {
+    return this.#draft.credit;
+  }
+
+  get waits(): boolean {
+    return this.#draft.waits;
+  }
+
+  get incomplete(): boolean {
+    return this.#draft.incomplete;
+  }
+
+  get id(): string {
+    return idOf(this.#details, this.#at);
+  }
+
+  get parent(): string | undefined {
+    const { parent } = this.#draft;
+    return parent < 0 ? undefined : idOf(this.#details, parent);
+  }
+
+  get kind(): SpanKind {
+    return this.#isRoot ? 'server' : 'internal';
+  }
+
+  get #isRoot(): boolean {
+    return this.#draft.parent < 0;
+  }
+
+  get attributes(): Attributes {
+    return this.#isRoot ? rootAttributes(this.#details) : ends(this.#draft);
+  }
+
+  get #allEvents(): readonly SpanEvent[] {
+    this.#events ??= eventsOf(this.#details, this.#draft, this.#at);
+    return this.#events;
+  }
+
+  get events(): readonly SpanEvent[] {
+    const all = this.#allEvents;
+    return all.length > MOST_EVENTS ? all.slice(0, MOST_EVENTS) : all;
+  }
+
+  get droppedEvents(): number {
+    return Math.max(0, this.#allEvents.length - MOST_EVENTS);
+  }
+
+  get links(): readonly Link[] {
+    return this.#isRoot ? linkBack(this.#details) : linkCause(this.#details, this.#draft);
+  }
+
+  get error(): string | undefined {
+    return this.#isRoot || this.incomplete ? this.#details.failure : undefined;
+  }
 }
 
-const layerOf = (runtime: CompiledRuntime, service: string): number => runtime.layers[service] ?? 0;
+/** Ids by trace, worked out once each: a parent's is asked for by all its children. */
+const ids = new WeakMap<Details, (string | undefined)[]>();
+
+function idOf(details: Details, at: number): string {
+  let known = ids.get(details);
+  if (known === undefined) {
+    known = [];
+    ids.set(details, known);
+  }
+  return (known[at] ??= makeId(details, at));
+}
+
+function makeId({ id, arranged }: Details, at: number): string {
+  const draft = arranged[at];
+  if (draft === undefined) throw new Error(`no draft ${at}`);
+  let ordinal = 0;
+  for (let i = 0; i < at; i++) {
+    const other = arranged[i];
+    if (other !== undefined && other.name === draft.name && other.service === draft.service) ordinal++;
+  }
+  return spanId(id, draft.service, draft.name, ordinal);
+}
+
+const ends = ({ from, to }: Draft): Attributes => [
+  ['shimtrace.from', from.event.spelling.text],
+  ['shimtrace.to', to.event.spelling.text],
+];
+
+function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
+  const events: SpanEvent[] = [];
+  const take = (placed: Placed): void => {
+    if (placed.mark !== undefined && owns(details.arranged, at, placed)) events.push(spanEvent(placed, nameOf(placed), undefined));
+  };
+  take(draft.from);
+  if (draft.to.event !== draft.from.event) take(draft.to);
+  if (at > 0) return events;
+  for (const { placed, reason } of details.loose) events.push(spanEvent(placed, nameOf(placed), reason));
+  return events.sort((a, b) => a.offset - b.offset);
+}
+
+function rootAttributes({ episode, arranged, gaps, last, findings }: Details): Attributes {
+  const { decision, runtime, outcome } = episode;
+  const wall = arranged[0]?.end ?? 0;
+  const attributes: [string, string | number | readonly string[]][] = [
+    ['shimtrace.active_ns', wall - gaps],
+    ['shimtrace.last_mark', nameOf(last)],
+    ['shimtrace.outcome', outcome],
+    ['shimtrace.wall_ns', wall],
+  ];
+  if (episode.previous !== undefined) attributes.push(['shimtrace.continues', episode.previous.why]);
+  if (outcome === 'incomplete') attributes.push(['error.type', episode.fault ?? 'incomplete']);
+  if (findings.length > 0) attributes.push(['shimtrace.finding', findings.map((finding) => finding.id)]);
+  if (decision.by !== 'none') {
+    attributes.push(['shimtrace.scheme', schemeNames(runtime, decision).join(' or ')]);
+    attributes.push(['shimtrace.scheme_by', decision.schemes.length > 1 ? 'undecided' : decision.by]);
+  }
+  return attributes.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function linkBack({ episode }: Details): Link[] {
+  const { previous } = episode;
+  if (previous === undefined) return [];
+  return [{ traceId: previous.traceId, spanId: previous.rootId, attributes: [['shimtrace.link', previous.why]] }];
+}
+
+function linkCause(details: Details, draft: Draft): Link[] {
+  for (const name of draft.by) {
+    const at = details.arranged.findIndex((other) => other.name === name);
+    if (at >= 0) return [{ traceId: details.id, spanId: idOf(details, at), attributes: [['shimtrace.link', 'spawned_by']] }];
+  }
+  return [];
+}

@@ -37,6 +37,15 @@ export const mayContinue = (tombstone: Tombstone): boolean =>
   !tombstone.capped && (tombstone.outcome === 'created' || tombstone.outcome === 'incomplete');
 
 export function extentsOf(events: readonly Event[], keyOf: (source: SourceId) => SourceKey): Extent[] {
+  const [first] = events;
+  if (first !== undefined && events.every((event) => event.source === first.source)) {
+    let { offset: from, offset: to } = first;
+    for (const { offset } of events) {
+      if (offset < from) from = offset;
+      else if (offset > to) to = offset;
+    }
+    return [{ source: keyOf(first.source), from, to }];
+  }
   const extents = new Map<SourceId, { from: number; to: number }>();
   for (const { source, offset } of events) {
     const known = extents.get(source);

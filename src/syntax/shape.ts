@@ -153,6 +153,6 @@ export class Shape implements Entry {
   }
 
   line(): string {
-    return this.#words.bytes.toString('latin1', this.#start, this.#end);
+    return this.#words.bytes.latin1Slice(this.#start, this.#end);
   }
 }

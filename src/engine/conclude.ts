@@ -1,0 +1,76 @@
+/** The end of an episode: its trace, or the name under which it is counted. */
+import type { SourceId, SourceKey } from '../model/source.ts';
+import type { Trace } from '../model/trace.ts';
+import type { CompiledRuntime } from './compile.ts';
+import type { Event } from './event.ts';
+import { episodeId, fold, rootId } from './fold.ts';
+import type { Previous } from './fold.ts';
+import { judge, nothing } from './judge.ts';
+import type { OpenEpisode } from './open.ts';
+import { extentsOf } from './tombstone.ts';
+import type { Tombstone } from './tombstone.ts';
+
+export type Conclusion =
+  | { readonly kind: 'loose'; readonly counts: readonly string[] }
+  | { readonly kind: 'nothing'; readonly counts: readonly string[]; readonly tombstone: Tombstone }
+  | { readonly kind: 'trace'; readonly counts: readonly string[]; readonly tombstone: Tombstone; readonly trace: Trace };
+
+/** @param members the settled episode's events, in order. */
+export function conclude(
+  episode: OpenEpisode,
+  members: readonly Event[],
+  hostId: string,
+  keyOf: (source: SourceId) => SourceKey,
+): Conclusion {
+  if (episode.kind === 'stray' || !members.some((event) => !event.spelling.loose)) return { kind: 'loose', counts: ['loose_without_start'] };
+  const { runtime } = episode;
+  const decision = episode.decide(members);
+  const none = nothing(runtime, members, decision.schemes);
+  if (none !== undefined) return { kind: 'nothing', counts: [none], tombstone: bury(episode, members, hostId, 'nothing', keyOf) };
+  const fault = episode.kind === 'inside' ? 'log_begins_inside' : episode.cut;
+  const outcome = fault === undefined ? judge(runtime, members, decision.schemes) : 'incomplete';
+  const tombstone = bury(episode, members, hostId, outcome, keyOf);
+  const trace = fold({
+    traceId: tombstone.traceId,
+    runtime,
+    container: episode.container,
+    events: members,
+    outcome,
+    decision,
+    fault,
+    previous: episode.previous && previousOf(episode.previous, runtime),
+  });
+  const counts = [`settled_${outcome}`];
+  if (fault !== undefined) counts.push(fault);
+  if (decision.refusedPin !== undefined) counts.push('scheme_mismatch');
+  return { kind: 'trace', counts, tombstone, trace };
+}
+
+function bury(
+  episode: OpenEpisode,
+  members: readonly Event[],
+  hostId: string,
+  outcome: Tombstone['outcome'],
+  keyOf: (source: SourceId) => SourceKey,
+): Tombstone {
+  const { runtime, container } = episode;
+  const opened = members[0]?.time ?? episode.opened;
+  return {
+    runtime: runtime.name,
+    container,
+    traceId: episodeId(hostId, runtime, container, opened),
+    opened,
+    until: episode.due,
+    outcome,
+    seen: outcome === 'created' || outcome === 'incomplete' ? members.slice(0, 64).map((event) => event.spelling.text) : [],
+    extents: extentsOf(members, keyOf),
+    waited: !episode.complete,
+    capped: episode.cut !== undefined,
+  };
+}
+
+const previousOf = (tombstone: Tombstone, runtime: CompiledRuntime): Previous => ({
+  traceId: tombstone.traceId,
+  rootId: rootId(tombstone.traceId, runtime),
+  why: tombstone.outcome === 'created' ? 'created' : 'late_completion',
+});
