@@ -44,8 +44,8 @@ export function owns(arranged: readonly Draft[], at: number, placed: Placed): bo
   for (let i = 1; i < arranged.length; i++) {
     const draft = arranged[i];
     if (draft === undefined || draft.service !== placed.mark?.service) continue;
-    const starts = draft.from === placed;
-    if (!starts && draft.to !== placed) continue;
+    const starts = draft.from.event === placed.event;
+    if (!starts && draft.to.event !== placed.event) continue;
     const long = draft.end - draft.start;
     if (best < 0 || (starts && !begins) || (starts === begins && long < length)) {
       best = i;

@@ -78,7 +78,11 @@ export class Life {
   }
 
   #afterwards(settled: Tombstone, event: Event, source: SourceKey): Found {
-    if (event.time <= settled.until) return counted(covers(settled.extents, source, event.offset) ? 'replayed' : 'late');
+    if (event.time <= settled.until) {
+      if (covers(settled.extents, source, event.offset)) return counted('replayed');
+      // A start that ended by waiting reaches as far as it waited; a mark that bounds nothing (kill, delete) is not late for it.
+      return counted(event.spelling.loose && settled.waited ? 'after_end' : 'late');
+    }
     if (event.spelling.loose || !mayContinue(settled)) return counted('after_end');
     const under = this.#open.find((other) => other.previous === settled);
     if (under !== undefined) return this.#extend(under, event, source);
