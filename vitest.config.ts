@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+/** Suites that need more than the everyday machine or minute: `vitest run --mode real`. */
+const APART = ['real', 'faults', 'bench'];
+
+export default defineConfig(({ mode }) => ({
+  test: APART.includes(mode)
+    ? { include: [`test/${mode}/**/*.test.ts`] }
+    : { include: ['test/**/*.test.ts'], exclude: APART.map((suite) => `test/${suite}/**`) },
+}));
