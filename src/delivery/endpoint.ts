@@ -1,5 +1,6 @@
 /**
- * Where to send, and how. The OTEL_EXPORTER_OTLP_* variables are read here and not by convertLegacyOtlpGrpcOptions of
+ * Where to send, and how: the one place where option, environment and configuration meet. The OTEL_EXPORTER_OTLP_*
+ * variables are read here, and nowhere else, and not by convertLegacyOtlpGrpcOptions of
  * otlp-grpc-exporter-base 0.301, because that one reads only process.env, throws at a malformed address, goes on with the
  * system's authorities when a certificate file cannot be read (a warning on a channel nobody listens to), and accepts any
  * scheme as clear text. Names and precedence: OpenTelemetry specification, protocol/exporter.
@@ -31,11 +32,25 @@ export type EndpointResolution =
 export interface EndpointRequest {
   /** From the command line; wins. */
   readonly option?: string | undefined;
-  /** From the configuration file; last. */
-  readonly configured?: string | undefined;
+  /** From the configuration file; used where the environment says nothing. */
+  readonly configured?: ConfiguredEndpoint | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Reads a certificate file; may throw. */
   readonly readFile: (path: string) => Buffer;
+}
+
+/** What a configuration file may say, read and checked by whoever knows its form. */
+export interface ConfiguredEndpoint {
+  readonly url?: string | undefined;
+  /** Names in lower case. Variables add to these and replace those of the same name. */
+  readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
+  /** In ms. */
+  readonly timeout?: number | undefined;
+  readonly gzip?: boolean | undefined;
+  /** Paths of PEM files. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 /** Tried when nothing is configured. */
@@ -43,13 +58,14 @@ export const DEFAULT_URL = 'http://localhost:4317';
 const DEFAULT_TIMEOUT = 10_000;
 const DEFAULT_PORT = '4317';
 
-/** Address by the first of option, environment, configuration; headers, timeout, compression, certificates by the environment. */
+/** Address by the first of option, environment, configuration; each other setting by the first of environment, configuration, default. */
 export function resolveEndpoint(request: EndpointRequest): EndpointResolution {
-  const variable = (name: string): string | undefined => variableOf(request.env, name);
+  const { env, readFile, configured = {} } = request;
+  const variable: Variable = (name) => variableOf(env, name);
   const warnings: string[] = [];
   const protocol = variable('PROTOCOL');
-  if (protocol !== undefined && protocol !== 'grpc') {
-    warnings.push(`OTEL_EXPORTER_OTLP_PROTOCOL is ${protocol}, but shimtrace speaks OTLP/gRPC only: point it at a gRPC port (usually 4317).`);
+  if (protocol !== undefined && protocol.value !== 'grpc') {
+    warnings.push(`${protocol.from} is ${protocol.value}, but shimtrace speaks OTLP/gRPC only: point it at a gRPC port (usually 4317).`);
   }
   const choice = chooseUrl(request, variable);
   if (choice === undefined) return { kind: 'unset', warnings };
@@ -58,10 +74,10 @@ export function resolveEndpoint(request: EndpointRequest): EndpointResolution {
   try {
     const endpoint: Endpoint = {
       ...target,
-      tls: target.url.startsWith('https:') ? readTls(variable, request.readFile) : undefined,
-      headers: parseHeaders(request.env),
-      gzip: parseCompression(variable('COMPRESSION'), warnings),
-      timeout: parseTimeout(variable('TIMEOUT'), warnings),
+      tls: target.url.startsWith('https:') ? readTls(variable, configured, readFile) : undefined,
+      headers: mergeHeaders(configured.headers ?? [], env),
+      gzip: parseCompression(variable('COMPRESSION'), configured.gzip ?? false, warnings),
+      timeout: parseTimeout(variable('TIMEOUT'), configured.timeout ?? DEFAULT_TIMEOUT, warnings),
     };
     return { kind: 'endpoint', endpoint, from: choice.from, warnings };
   } catch (error) {
@@ -92,13 +108,19 @@ export function probe(url: string, timeout: number): Promise<boolean> {
 /** A setting nobody can work with; never leaves this file. */
 class BadSetting extends Error {}
 
-type Variable = (name: string) => string | undefined;
+/** A setting's text and what it stands in, for messages. */
+interface Said {
+  readonly value: string;
+  readonly from: string;
+}
+
+type Variable = (name: string) => Said | undefined;
 
 /** The TRACES_ variant wins; an empty variable is the same as none (specification, "Parsing empty value"). */
-function variableOf(env: EndpointRequest['env'], name: string): string | undefined {
-  for (const key of [`OTEL_EXPORTER_OTLP_TRACES_${name}`, `OTEL_EXPORTER_OTLP_${name}`]) {
-    const value = env[key]?.trim();
-    if (value !== undefined && value !== '') return value;
+function variableOf(env: EndpointRequest['env'], name: string): Said | undefined {
+  for (const from of [`OTEL_EXPORTER_OTLP_TRACES_${name}`, `OTEL_EXPORTER_OTLP_${name}`]) {
+    const value = env[from]?.trim();
+    if (value !== undefined && value !== '') return { value, from };
   }
   return undefined;
 }
@@ -108,12 +130,12 @@ function chooseUrl(request: EndpointRequest, variable: Variable): { url: string;
   const given = variable('ENDPOINT');
   if (given !== undefined) {
     // Only the variables may go without a scheme; INSECURE exists for just that case.
-    const insecure = variable('INSECURE')?.toLowerCase() === 'true';
-    const url = /^[\w+.-]+:\/\//.test(given) ? given : `${insecure ? 'http' : 'https'}://${given}`;
-    return { url, source: 'OTEL_EXPORTER_OTLP_ENDPOINT', from: 'environment' };
+    const insecure = variable('INSECURE')?.value.toLowerCase() === 'true';
+    const url = /^[\w+.-]+:\/\//.test(given.value) ? given.value : `${insecure ? 'http' : 'https'}://${given.value}`;
+    return { url, source: given.from, from: 'environment' };
   }
-  if (request.configured !== undefined) return { url: request.configured, source: 'otlp in the configuration', from: 'config' };
-  return undefined;
+  const url = request.configured?.url;
+  return url === undefined ? undefined : { url, source: 'otlp.endpoint in the configuration', from: 'config' };
 }
 
 /** Address and normal form, or the text of a problem. */
@@ -125,7 +147,7 @@ function parseUrl(given: string, source: string, warnings: string[]): { url: str
   if (scheme !== 'http' && scheme !== 'https') return wrong(`has the scheme ${scheme}, which shimtrace does not speak`);
   if (!URL.canParse(text)) return wrong('is no address (is the port a number from 1 to 65535?)');
   const url = new URL(text);
-  if (url.username !== '' || url.password !== '') return wrong('holds a user or password; send credentials with OTEL_EXPORTER_OTLP_HEADERS');
+  if (url.username !== '' || url.password !== '') return wrong('holds a user or password; send credentials with OTEL_EXPORTER_OTLP_HEADERS or otlp.headers');
   const port = portOf(text, url, scheme);
   if (port === '0') return wrong('has port 0');
   if (url.pathname !== '/' || url.search !== '') warnings.push(`${source}: the path of ${given} is ignored: gRPC has one of its own.`);
@@ -141,8 +163,8 @@ function portOf(text: string, url: URL, scheme: 'http' | 'https'): string {
 }
 
 /** `name=value,name=value`, percent-encoded (W3C baggage); the TRACES_ variant adds to and overrides the general one. */
-function parseHeaders(env: EndpointRequest['env']): [string, string][] {
-  const headers = new Map<string, string>();
+function mergeHeaders(configured: NonNullable<ConfiguredEndpoint['headers']>, env: EndpointRequest['env']): [string, string][] {
+  const headers = new Map<string, string>(configured);
   for (const key of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS']) {
     for (const piece of (env[key] ?? '').split(',')) {
       if (piece.trim() === '') continue;
@@ -159,7 +181,8 @@ function parseHeader(piece: string, key: string): [string, string] {
   // The value may be a secret, so no message repeats it.
   const wrong = (why: string): BadSetting => new BadSetting(`${key}: ${why}. Write name=value,name=value with special characters percent-encoded.`);
   if (equals < 1) throw wrong('an entry has no name=');
-  if (!/^[0-9a-z_.-]+$/.test(name) || name.endsWith('-bin')) throw wrong(`${JSON.stringify(name)} is no header name that can be sent`);
+  // Names that begin with grpc- are gRPC's own, those that end with -bin hold bytes.
+  if (!/^[0-9a-z_.-]+$/.test(name) || name.startsWith('grpc-') || name.endsWith('-bin')) throw wrong(`${JSON.stringify(name)} is no header name that can be sent`);
   const value = decodePercent(piece.slice(equals + 1).split(';')[0]?.trim() ?? '');
   if (value === undefined || !/^[ -~]*$/.test(value)) throw wrong(`the value of ${name} is not printable ASCII`);
   return [name, value];
@@ -173,44 +196,55 @@ function decodePercent(text: string): string | undefined {
   }
 }
 
-function parseCompression(value: string | undefined, warnings: string[]): boolean {
-  if (value !== undefined && value !== 'gzip' && value !== 'none') {
-    warnings.push(`OTEL_EXPORTER_OTLP_COMPRESSION: ${value} is not known (gzip or none); sending uncompressed.`);
-  }
-  return value === 'gzip';
+function parseCompression(said: Said | undefined, otherwise: boolean, warnings: string[]): boolean {
+  if (said === undefined) return otherwise;
+  if (said.value === 'gzip' || said.value === 'none') return said.value === 'gzip';
+  warnings.push(`${said.from}: ${said.value} is not known (gzip or none); sending ${otherwise ? 'with gzip' : 'uncompressed'}.`);
+  return otherwise;
 }
 
-function parseTimeout(value: string | undefined, warnings: string[]): number {
-  if (value === undefined) return DEFAULT_TIMEOUT;
-  const ms = Number(value);
+function parseTimeout(said: Said | undefined, otherwise: number, warnings: string[]): number {
+  if (said === undefined) return otherwise;
+  const ms = Number(said.value);
   // 2^31 - 1 ms is the longest timer there is.
   if (Number.isFinite(ms) && ms > 0 && ms < 2 ** 31) return ms;
-  warnings.push(`OTEL_EXPORTER_OTLP_TIMEOUT: ${value} is no positive number of milliseconds; using ${DEFAULT_TIMEOUT}.`);
-  return DEFAULT_TIMEOUT;
+  warnings.push(`${said.from}: ${said.value} is no positive number of milliseconds; using ${otherwise}.`);
+  return otherwise;
 }
 
-function readTls(variable: Variable, readFile: (path: string) => Buffer): Endpoint['tls'] {
-  const ca = readPem('CERTIFICATE', variable, readFile);
-  const key = readPem('CLIENT_KEY', variable, readFile);
-  const cert = readPem('CLIENT_CERTIFICATE', variable, readFile);
-  if ((key === undefined) !== (cert === undefined)) {
-    throw new BadSetting('OTEL_EXPORTER_OTLP_CLIENT_KEY and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE go together: set both or none.');
-  }
-  const tls = { ...(ca && { ca }), ...(key && { key }), ...(cert && { cert }) };
+/** A certificate or key, and the setting that named its file. */
+interface Pem {
+  readonly bytes: Buffer;
+  readonly from: string;
+}
+
+function readTls(variable: Variable, configured: ConfiguredEndpoint, readFile: EndpointRequest['readFile']): Endpoint['tls'] {
+  const read = (name: string, path: 'ca' | 'cert' | 'key'): Pem | undefined => {
+    const value = configured[path];
+    return readPem(variable(name) ?? (value === undefined ? undefined : { value, from: `otlp.tls.${path} in the configuration` }), readFile);
+  };
+  const ca = read('CERTIFICATE', 'ca');
+  const key = read('CLIENT_KEY', 'key');
+  const cert = read('CLIENT_CERTIFICATE', 'cert');
+  if (key === undefined && cert !== undefined) throw halfPair(cert, 'key, by OTEL_EXPORTER_OTLP_CLIENT_KEY or otlp.tls.key');
+  if (cert === undefined && key !== undefined) throw halfPair(key, 'certificate, by OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE or otlp.tls.cert');
+  const tls = { ...(ca && { ca: ca.bytes }), ...(key && { key: key.bytes }), ...(cert && { cert: cert.bytes }) };
   try {
     createSecureContext(tls);
   } catch (error) {
-    throw new BadSetting(`The TLS files in OTEL_EXPORTER_OTLP_CERTIFICATE, CLIENT_KEY or CLIENT_CERTIFICATE cannot be used: ${String(error)}. PEM is expected, and key and certificate must belong together.`);
+    const from = [ca, cert, key].flatMap((pem) => (pem === undefined ? [] : [pem.from])).join(', ');
+    throw new BadSetting(`${from}: cannot be used for TLS: ${String(error)}. PEM is expected, and key and certificate must belong together.`);
   }
   return tls;
 }
 
-function readPem(name: string, variable: Variable, readFile: (path: string) => Buffer): Buffer | undefined {
-  const path = variable(name);
-  if (path === undefined) return undefined;
+const halfPair = (given: Pem, other: string): BadSetting => new BadSetting(`${given.from}: client certificate and key go together. Name the ${other}, too.`);
+
+function readPem(said: Said | undefined, readFile: EndpointRequest['readFile']): Pem | undefined {
+  if (said === undefined) return undefined;
   try {
-    return readFile(path);
+    return { bytes: readFile(said.value), from: said.from };
   } catch (error) {
-    throw new BadSetting(`OTEL_EXPORTER_OTLP_${name}: cannot read ${path}: ${String(error)}. Correct the path, or let shimtrace read the file.`);
+    throw new BadSetting(`${said.from}: cannot read ${said.value}: ${String(error)}. Correct the path, or let shimtrace read the file.`);
   }
 }

@@ -76,7 +76,7 @@ function classifyStatus(code: number, message: string, retryDelay: number | unde
       break;
     case status.UNAUTHENTICATED:
     case status.PERMISSION_DENIED:
-      return { kind: 'hold', why, advice: 'Check OTEL_EXPORTER_OTLP_HEADERS (token, tenant) and the rights of that token.' };
+      return { kind: 'hold', why, advice: 'Check OTEL_EXPORTER_OTLP_HEADERS and otlp.headers (token, tenant) and the rights of that token.' };
     case status.UNIMPLEMENTED:
     case status.NOT_FOUND:
       return { kind: 'hold', why, advice: unimplementedAdvice(message) };
@@ -97,7 +97,7 @@ function noGrpcAdvice(message: string): string {
 }
 
 function unimplementedAdvice(message: string): string {
-  if (/decompress|grpc-encoding|compression/i.test(message)) return 'It does not take gzip: unset OTEL_EXPORTER_OTLP_COMPRESSION.';
+  if (/decompress|grpc-encoding|compression/i.test(message)) return 'It does not take gzip: set OTEL_EXPORTER_OTLP_COMPRESSION or otlp.compression to none.';
   if (NO_GRPC.test(message)) return noGrpcAdvice(message);
   return 'It speaks gRPC but has no OTLP trace service: switch the OTLP receiver on, or check the port.';
 }
@@ -108,7 +108,7 @@ function connectionAdvice(message: string): string {
   if (/ENOTFOUND|EAI_AGAIN|Name resolution|DNS/i.test(message)) return 'The host name cannot be resolved: correct the address (--otlp).';
   if (/wrong version number|packet length too long/i.test(message)) return 'It does not speak TLS there: write http:// instead of https://.';
   if (/certificate|CERT_|altnames|self.signed|unable to verify/i.test(message)) {
-    return 'Its certificate is not trusted: set OTEL_EXPORTER_OTLP_CERTIFICATE to the file of the authority that signed it.';
+    return 'Its certificate is not trusted: set OTEL_EXPORTER_OTLP_CERTIFICATE or otlp.tls.ca to the file of the authority that signed it.';
   }
   if (/EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/.test(message)) return 'There is no way to that host: check network and firewall.';
   return 'shimtrace tries again by itself; nothing is lost meanwhile.';

@@ -1,6 +1,8 @@
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { defaultConfig } from '../../src/config/config.ts';
 import { probe, resolveEndpoint } from '../../src/delivery/endpoint.ts';
+import { MILLISECOND } from '../../src/model/time.ts';
 import { portOf } from '../support/receiver.ts';
 import type { EndpointRequest, EndpointResolution } from '../../src/delivery/endpoint.ts';
 
@@ -42,10 +44,10 @@ describe('the address', () => {
 
   test('comes from the option, else the environment, else the configuration', () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://env:1', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://traces:1' };
-    expect(resolve({ option: 'http://o:1', env, configured: 'http://c:1' })).toMatchObject({ from: 'option', endpoint: { address: 'o:1' } });
-    expect(resolve({ env, configured: 'http://c:1' })).toMatchObject({ from: 'environment', endpoint: { address: 'traces:1' } });
+    expect(resolve({ option: 'http://o:1', env, configured: { url: 'http://c:1' } })).toMatchObject({ from: 'option', endpoint: { address: 'o:1' } });
+    expect(resolve({ env, configured: { url: 'http://c:1' } })).toMatchObject({ from: 'environment', endpoint: { address: 'traces:1' } });
     expect(fromEnv({ OTEL_EXPORTER_OTLP_ENDPOINT: ' http://env:1 ', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: '' })).toMatchObject({ endpoint: { address: 'env:1' } });
-    expect(resolve({ configured: 'http://c:1' })).toMatchObject({ from: 'config', endpoint: { address: 'c:1' } });
+    expect(resolve({ configured: { url: 'http://c:1' } })).toMatchObject({ from: 'config', endpoint: { address: 'c:1' } });
     expect(resolve({})).toEqual({ kind: 'unset', warnings: [] });
   });
 
@@ -72,7 +74,7 @@ describe('the other settings', () => {
     expect(fromEnv(env)).toMatchObject({ endpoint: { headers: [['a', '2'], ['b', 'x y'], ['c', 'a=b']] } });
   });
 
-  test.each(['=x', 'a b=1', 'x-bin=1', 'a=%E0%A4%A', 'a=ü', 'lonely'])('a header %j is a problem that keeps the secret', (headers) => {
+  test.each(['=x', 'a b=1', 'x-bin=1', 'grpc-timeout=1', 'a=%E0%A4%A', 'a=ü', 'lonely'])('a header %j is a problem that keeps the secret', (headers) => {
     const found = fromEnv({ ...at, OTEL_EXPORTER_OTLP_HEADERS: `${headers}hunter2` });
     expect(found).toMatchObject({ kind: 'problem', text: expect.stringContaining('OTEL_EXPORTER_OTLP_HEADERS') });
     expect(JSON.stringify(found)).not.toContain('hunter2');
@@ -94,6 +96,49 @@ describe('the other settings', () => {
     expect(resolve({ env: { ...tls, OTEL_EXPORTER_OTLP_CLIENT_KEY: '/k' }, readFile: () => Buffer.from('x') })).toMatchObject({ text: expect.stringContaining('go together') });
     const both = { ...tls, OTEL_EXPORTER_OTLP_CLIENT_KEY: '/k', OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: '/c' };
     expect(resolve({ env: both, readFile: () => Buffer.from('garbage') })).toMatchObject({ kind: 'problem', text: expect.stringContaining('PEM') });
+  });
+});
+
+describe('the configuration speaks where the environment is silent', () => {
+  const configured = { url: 'https://c:1', headers: [['a', '1'], ['b', '2']] as const, timeout: 2_000, gzip: true };
+
+  test('for each setting alone', () => {
+    expect(resolve({ configured })).toMatchObject({ from: 'config', warnings: [], endpoint: { address: 'c:1', headers: [['a', '1'], ['b', '2']], timeout: 2_000, gzip: true } });
+    const env = { OTEL_EXPORTER_OTLP_HEADERS: 'B=3,c=4', OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: '7', OTEL_EXPORTER_OTLP_COMPRESSION: 'none' };
+    expect(resolve({ configured, env })).toMatchObject({ from: 'config', endpoint: { headers: [['a', '1'], ['b', '3'], ['c', '4']], timeout: 7, gzip: false } });
+    expect(resolve({ option: 'http://o:1', configured })).toMatchObject({ from: 'option', endpoint: { address: 'o:1', timeout: 2_000, gzip: true } });
+    const wrong = { OTEL_EXPORTER_OTLP_TIMEOUT: 'soon', OTEL_EXPORTER_OTLP_COMPRESSION: 'lz4' };
+    expect(resolve({ configured, env: wrong })).toMatchObject({
+      endpoint: { timeout: 2_000, gzip: true },
+      warnings: [expect.stringMatching(/lz4.*with gzip/), expect.stringMatching(/soon.*2000/)],
+    });
+  });
+
+  test('certificates: a problem names where the path was given', () => {
+    const tls = { ...configured, ca: '/file/ca', cert: '/file/cert', key: '/file/key' };
+    const read: string[] = [];
+    const readFile = (path: string): Buffer => {
+      read.push(path);
+      return Buffer.from('garbage');
+    };
+    const env = { OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: '/env/key' };
+    expect(resolve({ configured: tls, env, readFile })).toMatchObject({
+      kind: 'problem', text: expect.stringMatching(/^otlp\.tls\.ca in the configuration, otlp\.tls\.cert in the configuration, OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: .*PEM/),
+    });
+    expect(read).toEqual(['/file/ca', '/env/key', '/file/cert']);
+    expect(resolve({ configured: tls })).toMatchObject({ text: expect.stringMatching(/^otlp\.tls\.ca in the configuration: cannot read \/file\/ca/) });
+    expect(resolve({ configured: { url: 'https://c:1', key: '/k' }, readFile })).toMatchObject({ text: expect.stringMatching(/^otlp\.tls\.key .*go together.*otlp\.tls\.cert/) });
+    expect(resolve({ configured: { ...tls, url: 'http://c:1' } })).toMatchObject({ kind: 'endpoint', endpoint: { tls: undefined } });
+  });
+
+  test('a wrong address names it', () => {
+    expect(resolve({ configured: { url: 'c:1' } })).toMatchObject({ text: expect.stringMatching(/^otlp\.endpoint in the configuration: .*no scheme/) });
+    expect(fromEnv({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'ftp://x' })).toMatchObject({ text: expect.stringMatching(/^OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: /) });
+  });
+
+  test('the default of the configuration is the one here, so that it does not matter which is used', () => {
+    const found = resolve({ option: 'http://o:1' });
+    expect(found.kind === 'endpoint' && found.endpoint.timeout * MILLISECOND).toBe(defaultConfig.otlp.timeout);
   });
 });
 
