@@ -59,7 +59,7 @@ const SOURCE: readonly Setting[] = [
   setting('runtime', { kind: 'text' }, undefined, 'The runtime that writes them; without it each line is tried by what it says.'),
   setting('scheme', { kind: 'text' }, undefined, 'The version of the log, where lines alone do not tell.'),
   setting('trust', { kind: 'choice', of: TRUST }, text('owner'), 'Whose files are read: those of the owner, or any.'),
-  setting('owner', { kind: 'integer', min: 0, max: 2 ** 32 - 2 }, undefined, 'User id that must own the files; without it root and the user of the daemon.'),
+  setting('owner', { kind: 'integer', min: 0, max: 2 ** 32 - 2 }, undefined, 'One more user id whose files are read, beside root and the user of the daemon.'),
 ];
 
 /** Every setting there is, in the order in which people meet them. */

@@ -19,7 +19,7 @@ export type Conclusion =
 export function conclude(
   episode: OpenEpisode,
   members: readonly Event[],
-  hostId: string,
+  { hostId, shift }: { readonly hostId: string; readonly shift?: bigint },
   keyOf: (source: SourceId) => SourceKey,
 ): Conclusion {
   if (episode.kind === 'stray' || !members.some((event) => !event.spelling.loose)) return { kind: 'loose', counts: ['loose_without_start'] };
@@ -38,6 +38,7 @@ export function conclude(
     outcome,
     decision,
     fault,
+    shift,
     previous: episode.previous && previousOf(episode.previous, runtime),
   });
   const counts = [`settled_${outcome}`];

@@ -34,6 +34,8 @@ export interface Episode {
   readonly decision: Decision;
   /** Why an incomplete episode is one, when it is not that marks were missing. */
   readonly fault: string | undefined;
+  /** How far the user had the times moved. */
+  readonly shift: bigint | undefined;
   readonly previous: Previous | undefined;
 }
 

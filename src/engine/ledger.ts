@@ -32,6 +32,8 @@ export interface LedgerOptions {
   readonly lateness: Duration;
   /** Episodes under way at once; beyond, the oldest is cut. */
   readonly mostOpen: number;
+  /** Added to the time of every line, by the user's explicit wish; the trace says so. */
+  readonly shift?: bigint;
 }
 
 export const LEDGER_DEFAULTS: Omit<LedgerOptions, 'hostId'> = {
@@ -84,7 +86,7 @@ export class Ledger implements Intake {
   begin(info: SourceInfo): SourceId {
     const id = sourceId(this.#nextSource++);
     const sources = this.#runtimes.flatMap((runtime) => runtime.sources);
-    const reading = new Reading(id, info, sources, (event, container, runtime, from) => this.#gather(event, container, runtime, from));
+    const reading = new Reading(id, info, sources, this.#options.shift, (event, container, runtime, from) => this.#gather(event, container, runtime, from));
     this.#sources.set(id, { reading, state: 'behind' });
     return id;
   }
@@ -251,7 +253,7 @@ export class Ledger implements Intake {
   }
 
   #conclude(episode: OpenEpisode, life: Life, members: readonly Event[]): Settlement | undefined {
-    const end = conclude(episode, members, this.#options.hostId, (source) => this.#keyOf(source));
+    const end = conclude(episode, members, this.#options, (source) => this.#keyOf(source));
     for (const name of end.counts) this.#count(name, end.kind === 'loose' ? members.length : 1);
     switch (end.kind) {
       case 'loose':
@@ -312,6 +314,11 @@ export class Ledger implements Intake {
 
   get flying(): number {
     return this.#flying.size;
+  }
+
+  /** Log time of the last line read from a source; undefined: none told one yet. */
+  reached(source: SourceId): Nanos | undefined {
+    return this.#sources.get(source)?.reading.lastTime;
   }
 
   readings(): Reading[] {

@@ -1,7 +1,7 @@
 /** Lines to events: splits, strips the syntax, asks the runtimes, and gives every line one of four verdicts. */
 import type { Entry, Refusal, Syntax } from '../model/entry.ts';
 import type { SourceId, SourceInfo } from '../model/source.ts';
-import { between } from '../model/time.ts';
+import { between, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource } from './compile.ts';
 import type { Event } from './event.ts';
@@ -44,15 +44,18 @@ export class Reading {
   firstTime: Nanos | undefined;
   readonly #groups: readonly Group[];
   readonly #gather: Gather;
+  readonly #shift: bigint | undefined;
   constructor(
     id: SourceId,
     info: SourceInfo,
     sources: readonly CompiledSource[],
+    shift: bigint | undefined,
     gather: Gather,
   ) {
     this.id = id;
     this.info = info;
     this.#gather = gather;
+    this.#shift = shift;
     const mine = sources.filter((source) => info.runtime === undefined || source.runtime.name === info.runtime);
     const syntaxes = new Set(mine.map((source) => source.syntax));
     this.#groups = [...syntaxes].map((syntax) => ({ syntax, sources: mine.filter((source) => source.syntax === syntax) }));
@@ -89,9 +92,10 @@ export class Reading {
         continue;
       }
       unknown = true;
-      this.#pass(entry.time);
+      const time = this.#shift === undefined ? entry.time : nanos(entry.time + this.#shift);
+      this.#pass(time);
       for (const source of group.sources) {
-        const refused = this.#offer(source, entry, offset);
+        const refused = this.#offer(source, entry, time, offset);
         if (refused === undefined) return;
         if (refused !== 'no rule') refusal = refused;
       }
@@ -104,7 +108,7 @@ export class Reading {
   }
 
   /** @returns undefined when the rule took the line. */
-  #offer(source: CompiledSource, entry: Entry, offset: number): Refusal | 'no rule' | undefined {
+  #offer(source: CompiledSource, entry: Entry, time: Nanos, offset: number): Refusal | 'no rule' | undefined {
     const match = source.match(entry);
     switch (match.kind) {
       case 'unknown':
@@ -116,7 +120,7 @@ export class Reading {
       case 'event': {
         const container = entry.get(source.container);
         if (container === undefined) return 'bad-container-id';
-        const event = { time: entry.time, spelling: match.spelling, line: entry.line(), source: this.id, rank: this.info.rank, offset };
+        const event = { time, spelling: match.spelling, line: entry.line(), source: this.id, rank: this.info.rank, offset };
         if (!this.#gather(event, container, source.runtime, this)) return 'bad-container-id';
         this.verdicts.events++;
         return undefined;

@@ -153,6 +153,8 @@ function rootAttributes({ episode, arranged, gaps, last, findings }: Details): A
     ['shimtrace.wall_ns', wall],
   ];
   if (episode.previous !== undefined) attributes.push(['shimtrace.continues', episode.previous.why]);
+  // Years are beyond the whole numbers of a double.
+  if (episode.shift !== undefined) attributes.push(['shimtrace.shifted_ns', String(episode.shift)]);
   if (outcome === 'incomplete') attributes.push(['error.type', episode.fault ?? 'incomplete']);
   if (findings.length > 0) attributes.push(['shimtrace.finding', findings.map((finding) => finding.id)]);
   if (decision.by !== 'none') {

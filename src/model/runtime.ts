@@ -24,6 +24,8 @@ export interface MarkRule {
 export interface SourceRule<M extends string = string> {
   /** File patterns followed without any configuration. */
   readonly files: readonly string[];
+  /** A setting of the runtime's own that says where it writes: `key` in `[table]` of a TOML file, if that file is there. */
+  readonly configured?: { readonly file: string; readonly table: string; readonly key: string };
   readonly syntax: Syntax;
   /** Field that names the container. */
   readonly container: string;

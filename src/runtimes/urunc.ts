@@ -45,6 +45,7 @@ export const runtime: Runtime<Mark> = {
   sources: [{
     // 0.6 on: `destination` of /etc/urunc/config.toml, by default the first; up to 0.5: the second, fixed.
     files: ['/var/log/urunc/timestamps.log', '/tmp/urunc.zlog'],
+    configured: { file: '/etc/urunc/config.toml', table: 'timestamps', key: 'destination' },
     syntax: zerolog,
     container: 'containerID',
     fields: ['containerID', 'timestampID'],

@@ -1,5 +1,5 @@
 import type { Intake, SourceId, SourceInfo, SourceKey } from '../model/source.ts';
-import { digest, GUARD_BYTES, HEAD_BYTES } from './identity.ts';
+import { digest, GUARD_BYTES, HEAD_BYTES, readAt } from './identity.ts';
 import type { FileId, Fingerprint } from './identity.ts';
 import type { FileRecord } from './record.ts';
 
@@ -11,6 +11,9 @@ export interface StartingPoint {
 }
 
 export const FROM_ZERO: StartingPoint = { offset: 0, head: Buffer.alloc(0), frontier: Buffer.alloc(0) };
+
+/** The beginning of an open file: its first bytes are noted before they are read, so that it is known from the start. */
+export const startAtZero = (fd: number): StartingPoint => ({ ...FROM_ZERO, head: readAt(fd, 0, HEAD_BYTES) });
 
 /**
  * One generation of a file's bytes, from its first byte until it is truncated, deleted or rotated away: the unit that has
@@ -51,9 +54,19 @@ export class Content {
     this.#frontier = start.frontier;
   }
 
-  /** The last bytes before `scanned`, at most 64: if they change, the file was rewritten. */
-  get frontier(): Buffer {
-    return this.#frontier;
+  /**
+   * Bytes that must still be where they were: the last before `scanned`, at most 64, and of a file of which nothing is
+   * read yet those it began with. `at` is where they stand, `overlap` how many of them come before `scanned`.
+   */
+  get proof(): { readonly at: number; readonly bytes: Buffer; readonly overlap: number } {
+    const overlap = this.#frontier.length;
+    if (this.scanned === 0) return { at: 0, bytes: this.#head, overlap: 0 };
+    return { at: this.scanned - overlap, bytes: this.#frontier, overlap };
+  }
+
+  /** Bytes from the beginning that are known, even if they are not read yet. */
+  get known(): number {
+    return Math.max(this.scanned, this.#head.length);
   }
 
   /** Moves `scanned` to `to`. `data` stands at offset `at` <= scanned - 64 (or 0) and reaches at least to `to`. */

@@ -1,7 +1,7 @@
 import { fstatSync } from 'node:fs';
 import { sourceKey } from '../model/source.ts';
 import type { Intake, SourceKey } from '../model/source.ts';
-import { Content, FROM_ZERO } from './content.ts';
+import { Content, FROM_ZERO, startAtZero } from './content.ts';
 import type { StartingPoint } from './content.ts';
 import { GUARD_BYTES, HEAD_BYTES, readAt } from './identity.ts';
 import type { FileId } from './identity.ts';
@@ -33,6 +33,8 @@ export interface Newest {
 
 /** Chains whose newest content is over are remembered so that their next file is no stranger; beyond this the oldest are forgotten. */
 const MOST_ENDED = 1000;
+/** Files whose number of contents is remembered; beyond this only those that are still known. */
+const MOST_GENERATIONS = 50_000;
 
 /** All contents of this run and what the last run left: their order in chains, their end, and what is saved of them. */
 export class Contents {
@@ -43,6 +45,8 @@ export class Contents {
   /** They get no line any more, but something of them is pinned, or they are the newest of their chain. */
   #ended: Content[] = [];
   readonly #chains = new Map<string, Newest>();
+  /** Of each file: how many keys it has had. */
+  readonly #generations = new Map<string, number>();
   readonly #intake: Intake;
   readonly #log: Log;
 
@@ -51,6 +55,7 @@ export class Contents {
     this.#log = log;
     for (const record of [...records].sort((a, b) => a.rank - b.rank)) {
       this.pending.set(record.key, record);
+      this.#use(record.key);
       this.#chains.set(family(record.path), record);
     }
   }
@@ -59,9 +64,21 @@ export class Contents {
     return this.#chains.get(family(path));
   }
 
+  /** A newer part of its chain is known: by rotation it should get no more lines. */
+  isSuperseded(content: Content): boolean {
+    return this.newest(content.path)?.key !== content.key;
+  }
+
   /** Rank of what comes next in the chain of `path`. */
   nextRank(path: string): number {
     return (this.newest(path)?.rank ?? -1) + 1;
+  }
+
+  /** A key that no content of this file has had, as far as anybody remembers. */
+  freeKey(id: FileId): SourceKey {
+    const file = fileOf(id);
+    const generation = this.#generations.get(file) ?? 0;
+    return sourceKey(generation === 0 ? file : `${file}:${generation}`);
   }
 
   begin(from: Beginning): Content {
@@ -72,15 +89,26 @@ export class Contents {
     };
     const content = new Content(this.#intake, { key, name: path, fresh, rank, ...pins }, from.id, from.mtime, from.start);
     this.#open.add(content);
+    this.#use(key);
     if ((this.newest(path)?.rank ?? -1) <= rank) this.#chains.set(family(path), content);
     return content;
+  }
+
+  /** Keys are `dev:ino:birth` for the first content of a file, and with `:1`, `:2` ... for later ones. */
+  #use(key: SourceKey): void {
+    const [dev = '', ino = '', birth = '', generation = '0'] = key.split(':');
+    const file = `${dev}:${ino}:${birth}`;
+    this.#generations.set(file, Math.max(this.#generations.get(file) ?? 0, Number(generation) + 1));
+    if (this.#generations.size <= MOST_GENERATIONS) return;
+    this.#generations.clear();
+    for (const used of [...this.known(), ...this.pending.values(), ...this.#chains.values()]) this.#use(used.key);
   }
 
   /** Goes on where a record stands. `fd`: the file that holds its bytes, if there is one that can be read at any place. */
   resume(record: FileRecord, fd: number | undefined, id: FileId, pattern: FollowPattern | undefined): Content {
     this.pending.delete(record.key);
     const { key, path, rank, mtime, offset } = record;
-    const start = fd === undefined ? { ...FROM_ZERO, offset } : startAt(fd, offset);
+    const start = fd === undefined ? { ...FROM_ZERO, offset } : startAt(fd, offset, record.head.length);
     const content = this.begin({ key, path, rank, fresh: false, id, mtime, start, pattern });
     content.size = record.size;
     if (fd === undefined) content.seal(record);
@@ -124,18 +152,11 @@ export class Contents {
   }
 }
 
-/** The key of the nth content of a file. */
-export function keyOf(id: FileId, generation: number): SourceKey {
-  const file = `${id.dev}:${id.ino}:${id.birth}`;
-  return sourceKey(generation === 0 ? file : `${file}:${generation}`);
-}
+const fileOf = (id: FileId): string => `${id.dev}:${id.ino}:${id.birth}`;
 
-/** Which content of its file a key names. */
-export const generationOf = (key: SourceKey): number => Number(key.split(':')[3] ?? '0');
-
-function startAt(fd: number, offset: number): StartingPoint {
+function startAt(fd: number, offset: number, headLength: number): StartingPoint {
   const overlap = Math.min(GUARD_BYTES, offset);
-  return { offset, head: readAt(fd, 0, Math.min(HEAD_BYTES, offset)), frontier: readAt(fd, offset - overlap, overlap) };
+  return { offset, head: readAt(fd, 0, headLength), frontier: readAt(fd, offset - overlap, overlap) };
 }
 
 /** Behind the last whole line that is in the file now. */
@@ -144,7 +165,7 @@ export function startAtEnd(fd: number): StartingPoint {
   for (let end = fstatSync(fd).size; end > 0; end -= Math.min(step, end)) {
     const from = Math.max(0, end - step);
     const newline = readAt(fd, from, end - from).lastIndexOf(NEWLINE);
-    if (newline >= 0) return startAt(fd, from + newline + 1);
+    if (newline >= 0) return startAt(fd, from + newline + 1, HEAD_BYTES);
   }
-  return FROM_ZERO;
+  return startAtZero(fd);
 }

@@ -26,8 +26,6 @@ export class Held {
   reader: FileReader | undefined;
   /** Its first bytes, when they were last looked at: what another file must begin with to be a copy. */
   opening: Buffer = Buffer.alloc(0);
-  /** How many contents it had. */
-  generation = 0;
   lastBytes: Steady;
   lastTold: 'end' | 'behind' | undefined;
   /** Who asked for the next look: only bytes that a sweep alone finds were missed by the watches. */
@@ -73,7 +71,7 @@ export class Held {
     const shared = Math.min(this.opening.length, other.opening.length);
     if (shared === 0 || !this.opening.subarray(0, shared).equals(other.opening.subarray(0, shared))) return false;
     // Proven against what was read of the other one: it may have been truncated a moment ago.
-    if (size >= content.scanned && content.scanned > 0) return holds(this.fd, content.fingerprint());
+    if (size >= content.known && content.known > 0) return holds(this.fd, content.fingerprint());
     return alike(this.fd, other.fd, Math.min(size, fstatSync(other.fd).size));
   }
 

@@ -102,7 +102,7 @@ export class Pump {
     if (reader === undefined || this.paused) {
       this.#dirty.delete(held);
       if (reader !== undefined) this.#rest(held, reader);
-      else if (this.#isQuiet(held, clock.steady())) register.finish(held);
+      else if (held.place.kind === 'left' && this.#isQuiet(held, clock.steady())) register.finish(held);
       return false;
     }
     const now = clock.steady();
@@ -149,18 +149,25 @@ export class Pump {
     if (this.#isQuiet(held, now)) this.#close(held, reader);
   }
 
-  /** A file that left its path, and to which nobody has written for the grace: rotated for good, as far as anybody can know. */
+  /** Nobody has written to it for the grace, counted from when it left its path. */
   #isQuiet(held: Held, now: Steady): boolean {
-    return held.place.kind === 'left' && now - Math.max(held.place.since, held.lastBytes) >= this.#settings.graceMs;
+    const since = held.place.kind === 'left' ? held.place.since : 0;
+    return now - Math.max(since, held.lastBytes) >= this.#settings.graceMs;
   }
 
-  /** A start under way may still write here (urunc's reexec keeps its file over a rotation); pins may still need its bytes. */
+  /**
+   * A quiet file that was rotated away is finished as far as anybody can know: only now its unfinished last line is a line.
+   * It is let go unless a start under way may still write to it (urunc's reexec keeps its file over a rotation), pins may
+   * still need its bytes, or a pattern still names it.
+   */
   #close(held: Held, reader: FileReader): void {
     const { intake, register, onRead } = this.#settings;
-    const { source } = reader.content;
-    if (intake.awaited(source)) return;
+    const { content } = reader;
+    const left = held.place.kind === 'left';
+    if (!left && !register.contents.isSuperseded(content)) return;
+    if (intake.awaited(content.source)) return;
     if (reader.finish()) onRead();
-    if (intake.pinned(source) === undefined && !intake.awaited(source)) register.finish(held);
+    if (left && intake.pinned(content.source) === undefined && !intake.awaited(content.source)) register.finish(held);
   }
 
   /** Paused: what is known to be unread is said, nothing else. */

@@ -36,11 +36,10 @@ export class FileReader {
   /** Reads at most one chunk (one line of up to 1 MiB, if it is that long). Throws what the system call throws. */
   step(): Step {
     const { content } = this;
-    const overlap = content.frontier.length;
-    const at = content.scanned - overlap;
+    const { at, bytes: proof, overlap } = content.proof;
     const count = readSync(this.#fd, this.#buffer, 0, this.#buffer.length, at);
     const data = this.#buffer.subarray(0, count);
-    if (!data.subarray(0, overlap).equals(content.frontier)) return { kind: 'rewritten' };
+    if (!data.subarray(0, proof.length).equals(proof)) return { kind: 'rewritten' };
     if (count === overlap) return { kind: 'end' };
     const newline = data.indexOf(NEWLINE, overlap);
     if (newline < 0) return this.#unfinished(data, at);

@@ -2,10 +2,10 @@ import { closeSync, fstatSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock, Intake } from '../model/source.ts';
 import { compressionOf } from './archive.ts';
+import { FROM_ZERO, startAtZero } from './content.ts';
 import type { Content } from './content.ts';
-import { Contents, generationOf, keyOf, startAtEnd } from './contents.ts';
+import { Contents, startAtEnd } from './contents.ts';
 import type { Newest } from './contents.ts';
-import { FROM_ZERO } from './content.ts';
 import { drain } from './drain.ts';
 import type { Drained } from './drain.ts';
 import { Held } from './held.ts';
@@ -16,7 +16,7 @@ import { FileReader, sharedBuffer } from './reader.ts';
 import type { FileRecord } from './record.ts';
 import { ioProblem } from './report.ts';
 import type { Log, Problem } from './report.ts';
-import { findContent, missedParts, packedHead } from './siblings.ts';
+import { byAge, findContent, missedParts, packedHead } from './siblings.ts';
 import type { Found } from './siblings.ts';
 
 export interface RegisterSettings {
@@ -74,9 +74,8 @@ export class Register {
     const waiting = this.#waiting();
     for (const held of waiting) this.#guarded(held, () => this.#resumeSame(held));
     for (const record of [...this.contents.pending.values()]) this.#tryRecover(record);
-    const ages = waiting.map((held) => ({ held, birth: BigInt(held.id.birth), mtime: fstatSync(held.fd, { bigint: true }).mtimeNs }));
-    ages.sort((a, b) => compare(a.birth, b.birth) || compare(a.mtime, b.mtime));
-    for (const { held } of ages) this.settle(held);
+    const ages = waiting.map((held) => ({ held, path: held.path, id: held.id, mtime: fstatSync(held.fd, { bigint: true }).mtimeNs }));
+    for (const { held } of ages.sort(byAge)) this.settle(held);
   }
 
   /** Begins reading a file of which nothing is read, if it can be told by now what it is. */
@@ -100,7 +99,6 @@ export class Register {
     held.reader = undefined;
     held.lastTold = undefined;
     held.opening = Buffer.alloc(0);
-    held.generation += 1;
     this.#rehome(content);
     this.settle(held);
   }
@@ -124,15 +122,12 @@ export class Register {
 
   #resumeSame(held: Held): void {
     for (const record of this.contents.pending.values()) {
-      if (!sameFile(record.id, held.id)) continue;
-      held.generation = Math.max(held.generation, generationOf(record.key) + 1);
-      if (holds(held.fd, record)) return this.#resume(held, record);
+      if (sameFile(record.id, held.id) && holds(held.fd, record)) return this.#resume(held, record);
     }
   }
 
   #resume(held: Held, record: FileRecord): void {
     this.#settings.log('info', 'resumed_at', { path: held.path, offset: record.offset });
-    held.generation = Math.max(held.generation, generationOf(record.key));
     this.#adopt(held, this.contents.resume(record, held.fd, held.id, held.pattern));
   }
 
@@ -192,11 +187,11 @@ export class Register {
     const { from, log } = this.#settings;
     const newest = this.contents.newest(held.path);
     if (newest !== undefined) this.#readMissed(held, newest);
-    const start = held.first && newest === undefined && from === 'end' ? startAtEnd(held.fd) : FROM_ZERO;
+    const start = held.first && newest === undefined && from === 'end' ? startAtEnd(held.fd) : startAtZero(held.fd);
     const fresh = newest === undefined && start.offset === 0;
     const rank = this.contents.nextRank(held.path);
     const { path, id, pattern } = held;
-    this.#adopt(held, this.contents.begin({ key: keyOf(id, held.generation), path, rank, fresh, id, mtime: 0n, start, pattern }));
+    this.#adopt(held, this.contents.begin({ key: this.contents.freeKey(id), path, rank, fresh, id, mtime: 0n, start, pattern }));
     held.look();
     log('info', 'following', { path, from: start.offset, fresh, rank });
   }
@@ -204,8 +199,7 @@ export class Register {
   /** Rotated parts between the newest known content and this file, which went through its path unseen. */
   #readMissed(held: Held, newest: Newest): void {
     const { trust, log } = this.#settings;
-    const span = { id: newest.id, mtime: newest.mtime, truncated: sameFile(newest.id, held.id) };
-    for (const part of missedParts(held.path, span, (inode) => this.held.has(inode), log)) {
+    for (const part of missedParts(held.path, newest, (inode) => this.held.has(inode), log)) {
       const opening = openSafely(part.path, trust);
       if (opening.kind !== 'opened') continue;
       const { file } = opening;
@@ -216,8 +210,10 @@ export class Register {
       const rank = this.contents.nextRank(held.path);
       log('info', 'rotated_unseen', { path: part.path, rank });
       const { id, mtime } = file;
-      const content = this.contents.begin({ key: keyOf(id, 0), path: held.path, rank, fresh: false, id, mtime, start: FROM_ZERO, pattern: held.pattern });
-      if (compressionOf(readAt(file.fd, 0, 4)) === 'none') this.#adopt(this.hold(file, part.path, held.pattern, false), content);
+      const plain = compressionOf(readAt(file.fd, 0, 4)) === 'none';
+      const start = plain ? startAtZero(file.fd) : FROM_ZERO;
+      const content = this.contents.begin({ key: this.contents.freeKey(id), path: held.path, rank, fresh: false, id, mtime, start, pattern: held.pattern });
+      if (plain) this.#adopt(this.hold(file, part.path, held.pattern, false), content);
       else void this.#drain(content, [{ kind: 'compressed', path: part.path, file }], undefined);
     }
   }
@@ -285,8 +281,6 @@ export class Register {
     }
   }
 }
-
-const compare = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const packedProblem = (where: string, compression: string): Problem => ({
   kind: 'compressed',

@@ -63,8 +63,13 @@ export function siblingsOf(path: string, log: Log): Sibling[] {
   return found.sort(byAge);
 }
 
-/** Clock ticks of file times may be 4 ms long; within one, rotators' numbers tell: the higher, the older. */
-function byAge(a: Sibling, b: Sibling): number {
+/**
+ * Older content first. The file at the chain's own path is the newest, whatever was written late to a rotated one. Clock
+ * ticks of file times may be 4 ms long; within one, rotators' numbers tell: the higher, the older.
+ */
+export function byAge(a: Pick<Sibling, 'path' | 'id' | 'mtime'>, b: Pick<Sibling, 'path' | 'id' | 'mtime'>): number {
+  const newest = Number(family(a.path) === a.path) - Number(family(b.path) === b.path);
+  if (newest !== 0) return newest;
   if (a.mtime !== b.mtime) return a.mtime < b.mtime ? -1 : 1;
   if (a.id.birth !== b.id.birth) return BigInt(a.id.birth) < BigInt(b.id.birth) ? -1 : 1;
   return numberOf(b.path) - numberOf(a.path);
@@ -120,26 +125,24 @@ export function packedHead(fd: number, length: number): Buffer | undefined {
   return bytes.length < length ? undefined : bytes.subarray(0, length);
 }
 
-/** What the newest known content of a chain tells about the unknown ones after it. */
+/** What the newest known content of a chain tells about the unknown ones after it. Times in ns since the epoch. */
 export interface Newest {
   readonly id: FileId;
   readonly mtime: bigint;
-  /** It was followed by a truncation of the same file: later parts are copies, born after its last change. */
-  readonly truncated: boolean;
 }
 
 /**
  * Rotated files that came after `newest` and went through the followed path unseen, oldest first: rotated twice between
- * two looks, or while nobody looked. Only by names that a rotator makes, since nothing is known of their bytes.
+ * two looks, or while nobody looked. Only by names that a rotator makes, since nothing is known of their bytes. A file is
+ * later if it was born later (rename) or written to later (copytruncate, whose parts may lie in the older file).
  */
 export function missedParts(path: string, newest: Newest, taken: (inode: string) => boolean, log: Log): Sibling[] {
   const chain = family(path);
   return siblingsOf(path, log).filter((part) => {
-    if (family(part.path) !== chain || basename(part.path) === basename(chain) || part.size === 0) return false;
-    if (sameFile(part.id, newest.id) || taken(inodeOf(part.id))) return false;
-    const birth = BigInt(part.id.birth);
+    if (family(part.path) !== chain || basename(part.path) === basename(chain)) return false;
+    if (part.size === 0 || taken(inodeOf(part.id))) return false;
     // A compressed file is born late but keeps the time of the last line in it.
-    if (birth === 0n || PACKED.test(part.path)) return part.mtime >= newest.mtime;
-    return newest.truncated || newest.id.birth === '0' ? birth >= newest.mtime : birth >= BigInt(newest.id.birth);
+    if (part.id.birth === '0' || PACKED.test(part.path)) return part.mtime >= newest.mtime;
+    return BigInt(part.id.birth) > BigInt(newest.id.birth) || part.mtime > newest.mtime;
   });
 }

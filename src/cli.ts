@@ -1,0 +1,151 @@
+import process from 'node:process';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { EXIT, Stop } from './cli/exit.ts';
+import type { ImportFlags } from './cli/import.ts';
+import type { RunFlags } from './cli/run.ts';
+import type { ShowFlags } from './cli/show.ts';
+import { version } from './cli/version.ts';
+
+/** Runs the command line and ends the process with its exit code. Commands are loaded when they are called. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync(argv);
+  } catch (error) {
+    process.exitCode = codeOf(error);
+  }
+}
+
+function codeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage; // its message is out already
+  if (error instanceof Stop) {
+    if (error.message !== '') process.stderr.write(`shimtrace: ${error.message}\n`);
+    return error.code;
+  }
+  if (isClosedPipe(error)) return EXIT.ok; // `shimtrace show ... | head`
+  process.stderr.write(`shimtrace: a bug of shimtrace: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return 70;
+}
+
+const isClosedPipe = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EPIPE';
+
+function program(): Command {
+  const top = new Command('shimtrace')
+    .description('Turns what container runtimes already log into traces of how each container came up.')
+    .version(`shimtrace ${version()}`, '-V, --version')
+    .showHelpAfterError('(shimtrace COMMAND --help tells more)')
+    .addHelpText('after', examples('shimtrace run', 'shimtrace show /tmp/urunc.zlog', 'shimtrace demo'))
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false });
+  addRun(top);
+  addImport(top);
+  addShow(top);
+  addDemo(top);
+  addCheck(top);
+  top.command('version').description('print the version').action(() => void process.stdout.write(`shimtrace ${version()}\n`));
+  for (const command of top.commands) command.exitOverride().showHelpAfterError(`(shimtrace ${command.name()} --help tells more)`);
+  return top;
+}
+
+const examples = (...lines: string[]): string => `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
+
+const gather = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+/** Ids may be abbreviated to four and more characters. */
+function prefix(value: string): string {
+  if (!/^[A-Za-z0-9_.+:-]{4,128}$/.test(value)) throw new InvalidArgumentError('Give at least the first four characters of a container id.');
+  return value;
+}
+
+const format = (): Option => new Option('--format <format>', 'how to write').choices(['text', 'json', 'otlp-json']);
+
+function addRun(top: Command): void {
+  top
+    .command('run')
+    .description('follow the logs of this host and send each start as a trace')
+    .option('--file <[runtime=]glob>', 'follow these files instead of what the runtimes write by default (repeatable)', gather)
+    .option('--otlp <url>', 'send to this OTLP/gRPC endpoint, http://host:port or https://host:port')
+    .option('--state-dir <dir>', 'where to remember what was sent')
+    .option('--host-id <id>', 'host id that goes into every trace id')
+    .option('--from <place>', 'where to begin in files seen for the first time: beginning or end')
+    .option('--config <file>', 'configuration (default /etc/shimtrace/shimtrace.yaml, if there)')
+    .option('--log-level <level>', 'trace, debug, info, warn or error')
+    .addHelpText('after', examples(
+      'shimtrace run',
+      'shimtrace run --otlp http://jaeger.example:4317',
+      "shimtrace run --file 'urunc=/var/log/urunc/*.log' --state-dir /tmp/state --log-level debug",
+    ))
+    .action(async (flags: RunFlags) => {
+      const { run } = await import('./cli/run.ts');
+      process.exitCode = await run(flags);
+    });
+}
+
+function addImport(top: Command): void {
+  top
+    .command('import')
+    .description('read finished logs (plain, .gz, .zst, - for standard input) and send or write their traces')
+    .argument('<file...>')
+    .option('--container <prefix>', 'only containers whose id begins so', prefix)
+    .option('--host-id <id>', 'host id that goes into every trace id')
+    .option('--runtime <name>', 'who wrote the lines')
+    .option('--scheme <version>', 'version of the log, where lines alone do not tell')
+    .option('--otlp <url>', 'send to this OTLP/gRPC endpoint')
+    .addOption(format())
+    .option('-o, --output <file>', 'write there (otlp-json unless --format says otherwise)')
+    .option('--shift-to-now', 'move all times so that the last start ends now; marked on every trace')
+    .option('--config <file>', 'configuration')
+    .addHelpText('after', examples(
+      'shimtrace import /tmp/urunc.zlog /tmp/urunc.zlog.1.gz',
+      'shimtrace import old.log --shift-to-now --otlp http://localhost:4317',
+      'zstdcat logs.zst | shimtrace import - --format otlp-json -o traces.jsonl',
+    ))
+    .action(async (files: string[], flags: ImportFlags) => {
+      const { importFiles } = await import('./cli/import.ts');
+      await importFiles(files, flags);
+    });
+}
+
+function addShow(top: Command): void {
+  top
+    .command('show')
+    .description('show the starts in log files: where the time went')
+    .argument('<file...>')
+    .option('--container <prefix>', 'only containers whose id begins so', prefix)
+    .addOption(format().default('text'))
+    .option('--host-id <id>', 'host id that goes into every trace id')
+    .option('--runtime <name>', 'who wrote the lines')
+    .option('--scheme <version>', 'version of the log, where lines alone do not tell')
+    .addHelpText('after', examples(
+      'shimtrace show /var/log/urunc/timestamps.log',
+      'shimtrace show /tmp/urunc.zlog --container fa7d2b21',
+      'shimtrace show - --format json < /tmp/urunc.zlog | jq .wall_ns',
+    ))
+    .action(async (files: string[], flags: ShowFlags) => {
+      const { show } = await import('./cli/show.ts');
+      await show(files, flags);
+    });
+}
+
+function addDemo(top: Command): void {
+  top
+    .command('demo')
+    .description('play a few made-up starts as if they happened now: to the terminal, and to Jaeger if one answers')
+    .option('--otlp <url>', 'send to this OTLP/gRPC endpoint (default http://localhost:4317, if something answers)')
+    .addHelpText('after', examples('shimtrace demo', 'shimtrace demo --otlp http://localhost:4317'))
+    .action(async (flags: { readonly otlp?: string }) => {
+      const { demo } = await import('./cli/demo.ts');
+      await demo(flags);
+    });
+}
+
+function addCheck(top: Command): void {
+  top
+    .command('check')
+    .description('check a configuration and print what is in effect, and why')
+    .argument('[file]')
+    .addHelpText('after', examples('shimtrace check', 'shimtrace check ./shimtrace.yaml'))
+    .action(async (file: string | undefined) => {
+      const { check } = await import('./cli/check.ts');
+      await check(file);
+    });
+}

@@ -1,0 +1,22 @@
+import process from 'node:process';
+import { describe } from '../config/describe.ts';
+import { formatComplaints } from '../config/message.ts';
+import { chooseEndpoint } from './endpoint.ts';
+import { EXIT, Stop } from './exit.ts';
+import { loadRuntimes } from './runtimes.ts';
+import { checkPins, loadSettings } from './settings.ts';
+import { DEFAULT_URL } from '../delivery/endpoint.ts';
+
+/** `shimtrace check [FILE]`: the configuration in effect and where each value comes from; touches nothing. */
+export async function check(file: string | undefined): Promise<void> {
+  const { config, settings, complaints, file: read } = loadSettings({ config: file });
+  if (complaints.length > 0) process.stderr.write(`${formatComplaints(complaints)}\n`);
+  if (complaints.some((complaint) => complaint.severity === 'error')) throw new Stop(EXIT.config, '');
+  const runtimes = await loadRuntimes();
+  for (const source of config.sources) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
+  const chosen = chooseEndpoint(undefined, config);
+  for (const warning of chosen?.warnings ?? []) process.stderr.write(`warning: ${warning}\n`);
+  process.stdout.write(`${describe(settings)}\n`);
+  process.stdout.write(`sends to: ${chosen?.endpoint.url ?? `${DEFAULT_URL}, when something answers there`}\n`);
+  process.stdout.write(`${read === undefined ? 'No configuration file: defaults.' : `${read} is right.`}\n`);
+}

@@ -1,0 +1,122 @@
+/**
+ * The daemon: files in, traces out, and between the two the order of things that makes it at least once. A trace's lines
+ * are let go only when the back-end has it; a cut by waiting is on disk before it is sent; the state follows.
+ */
+import type { Ledger } from '../engine/ledger.ts';
+import type { Settlement } from '../engine/ledger.ts';
+import { summaryLine } from '../engine/render/line.ts';
+import type { ParcelFate } from '../model/delivery.ts';
+import type { Clock } from '../model/source.ts';
+import type { Trace } from '../model/trace.ts';
+import type { FileRecord } from '../sources/record.ts';
+import type { Logger } from './logger.ts';
+
+/** Where traces go. Swapped once: from the terminal to the first back-end that answers. */
+export interface Outlet {
+  /** `done` is called when the trace's lines may be let go. */
+  take(trace: Trace, done: (fate: ParcelFate) => void): void;
+  /** Too much waits: stop reading. */
+  readonly full: boolean;
+}
+
+export interface DaemonParts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly files: () => readonly FileRecord[];
+  readonly save: (files: readonly FileRecord[], memory: unknown) => boolean;
+  /** Back-pressure on the readers. */
+  readonly pause: () => void;
+}
+
+/** The state follows what happened within this time, and no more often: a write costs a disk flush. */
+const CHECKPOINT_MS = 1_000;
+/** A save that failed is tried again. */
+const RETRY_MS = 10_000;
+
+export class Daemon {
+  readonly #parts: DaemonParts;
+  #outlet: Outlet;
+  #due: NodeJS.Timeout | undefined;
+  #checkpoint: NodeJS.Timeout | undefined;
+  #settling = false;
+  #stopped = false;
+
+  constructor(parts: DaemonParts, outlet: Outlet) {
+    this.#parts = parts;
+    this.#outlet = outlet;
+  }
+
+  set outlet(outlet: Outlet) {
+    this.#outlet = outlet;
+  }
+
+  /** After bytes were read, and when something is due. */
+  settle(): void {
+    if (this.#settling || this.#stopped) return;
+    this.#settling = true;
+    try {
+      const settled = this.#parts.ledger.settle(this.#parts.clock);
+      // What was cut by waiting must be cut at the same place after a crash: written down before anybody sees it.
+      if (settled.some(({ waited }) => waited)) this.checkpoint();
+      for (const settlement of settled) this.#send(settlement);
+    } finally {
+      this.#settling = false;
+    }
+    this.#arm();
+    this.touch();
+    if (this.#outlet.full) this.#parts.pause();
+  }
+
+  #send({ trace, waited }: Settlement): void {
+    const { log, ledger } = this.#parts;
+    log('debug', 'start_settled', { trace: trace.id, container: trace.container, outcome: trace.outcome, scheme: trace.schemes.join(' or '), waited });
+    for (const finding of trace.findings) log('warn', 'finding', { text: `${trace.container.slice(0, 12)}: ${finding.text}` });
+    this.#outlet.take(trace, (fate) => {
+      log('debug', 'trace_done', { trace: trace.id, fate: fate.kind });
+      ledger.acknowledged(trace.id);
+      this.touch();
+    });
+  }
+
+  /** Wakes when the next start under way may have settled without a further line. */
+  #arm(): void {
+    clearTimeout(this.#due);
+    const due = this.#parts.ledger.nextDue();
+    if (due === undefined) return;
+    const wait = Math.min(Math.max(due - this.#parts.clock.steady(), 1), 2 ** 31 - 1);
+    this.#due = setTimeout(() => this.settle(), Math.ceil(wait));
+  }
+
+  /** Something changed that the state must follow. */
+  touch(): void {
+    if (this.#stopped) return;
+    this.#checkpoint ??= setTimeout(() => {
+      this.#checkpoint = undefined;
+      if (!this.checkpoint()) this.#checkpoint ??= setTimeout(() => { this.#checkpoint = undefined; this.touch(); }, RETRY_MS);
+    }, CHECKPOINT_MS);
+  }
+
+  /** Writes the state now. */
+  checkpoint(): boolean {
+    return this.#parts.save(this.#parts.files(), this.#parts.ledger.remember());
+  }
+
+  /** No more timers; the last state is written. */
+  stop(): void {
+    clearTimeout(this.#due);
+    clearTimeout(this.#checkpoint);
+    this.#stopped = true;
+    this.checkpoint();
+  }
+}
+
+/** Acknowledged means printed: until there is a back-end. */
+export const terminalOutlet = (write: (line: string) => void): Outlet => ({
+  full: false,
+  take: (trace, done) => {
+    write(`${summaryLine(trace)}\n`);
+    done({ kind: 'acknowledged' });
+  },
+});
+

@@ -1,0 +1,191 @@
+import { createWriteStream } from 'node:fs';
+import process from 'node:process';
+import type { Writable } from 'node:stream';
+import type { Config } from '../config/config.ts';
+import { DEFAULT_URL } from '../delivery/endpoint.ts';
+import { Ledger, LEDGER_DEFAULTS } from '../engine/ledger.ts';
+import type { LedgerOptions } from '../engine/ledger.ts';
+import type { Trace } from '../model/trace.ts';
+import { systemClock } from './clock.ts';
+import { chooseEndpoint, defaultEndpoint } from './endpoint.ts';
+import { EXIT, Stop } from './exit.ts';
+import { describeHost, environmentResource } from './host.ts';
+import type { Host } from './host.ts';
+import { Range, searchLink, traceLink } from './links.ts';
+import { problemText } from './problem.ts';
+import { ProgressLine } from './progress.ts';
+import { openFiles, readArchives } from './read.ts';
+import type { ReadPins } from './read.ts';
+import { loadRuntimes } from './runtimes.ts';
+import type { KnownRuntime } from './runtimes.ts';
+import { checkPins, settingsOrStop } from './settings.ts';
+import { stopForNothing, wanted, writerOf } from './show.ts';
+import type { Format } from './show.ts';
+import { summary } from './tally.ts';
+
+export interface ImportFlags {
+  readonly container?: string;
+  readonly config?: string;
+  readonly format?: Format;
+  readonly hostId?: string;
+  readonly otlp?: string;
+  readonly output?: string;
+  readonly runtime?: string;
+  readonly scheme?: string;
+  readonly shiftToNow?: boolean;
+}
+
+/** Takes traces one by one; `settled` resolves when nothing more may be held back. */
+interface Sink {
+  /** Resolves when the next may come. */
+  put(trace: Trace): Promise<void>;
+  finish(): Promise<void>;
+}
+
+/** How long a back-end may stay away before an import gives up. */
+const PATIENCE_MS = 30_000;
+
+/** `shimtrace import FILE...`: the starts of finished logs, to a back-end or into a file. */
+export async function importFiles(files: readonly string[], flags: ImportFlags): Promise<void> {
+  const runtimes = await loadRuntimes();
+  checkPins(runtimes, flags.runtime, flags.scheme, EXIT.usage);
+  const config = settingsOrStop({ config: flags.config, hostId: flags.hostId }, runtimes);
+  const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);
+  const shift = flags.shiftToNow === true ? await shiftToNow(files, flags, runtimes, host) : undefined;
+  const archives = openFiles(files);
+  const sink = await sinkFor(flags, config, host);
+  const ledger = newLedger(runtimes, config, host, shift);
+  const range = new Range();
+  const progress = new ProgressLine(process.stderr, ledger);
+  let shown = 0;
+  const reading = readArchives(archives, ledger, pinsOf(flags), (state) => progress.update(state));
+  let step = await reading.next();
+  for (; step.done !== true; step = await reading.next()) {
+    for (const { trace } of step.value) {
+      ledger.acknowledged(trace.id);
+      if (!wanted(trace, flags.container)) continue;
+      range.add(trace);
+      shown++;
+      await sink.put(trace);
+    }
+  }
+  progress.end();
+  for (const problem of step.value) process.stderr.write(`shimtrace: ${problemText(problem)}\n`);
+  await sink.finish();
+  for (const line of summary(ledger)) process.stderr.write(`${line}\n`);
+  if (flags.format === undefined) sayWhere(range, config);
+  stopForNothing(ledger, files, shown, flags.container);
+  if (step.value.length > 0) throw new Stop(EXIT.data, 'Not everything could be read; what came before is done.');
+}
+
+const pinsOf = (flags: ImportFlags): ReadPins => ({ runtime: flags.runtime, scheme: flags.scheme });
+
+function newLedger(runtimes: readonly KnownRuntime[], config: Config, host: Host, shift: bigint | undefined): Ledger {
+  const options: LedgerOptions = {
+    ...LEDGER_DEFAULTS,
+    hostId: host.id,
+    settle: config.settle,
+    patience: config.patience,
+    ...(shift !== undefined && { shift }),
+  };
+  return new Ledger(runtimes.map(({ compiled }) => compiled), options);
+}
+
+/** By how much all times must move so that the last start ends now: reads everything once for it. */
+async function shiftToNow(files: readonly string[], flags: ImportFlags, runtimes: readonly KnownRuntime[], host: Host): Promise<bigint> {
+  if (files.includes('-')) throw new Stop(EXIT.usage, '--shift-to-now reads the logs twice, and standard input comes only once. Write it to a file first.');
+  const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), { ...LEDGER_DEFAULTS, hostId: host.id });
+  const range = new Range();
+  const reading = readArchives(openFiles(files), ledger, pinsOf(flags), () => undefined);
+  for (let step = await reading.next(); step.done !== true; step = await reading.next()) {
+    for (const { trace } of step.value) {
+      ledger.acknowledged(trace.id);
+      if (wanted(trace, flags.container)) range.add(trace);
+    }
+  }
+  const now = systemClock.now();
+  return now - (range.end ?? now);
+}
+
+async function sinkFor(flags: ImportFlags, config: Config, host: Host): Promise<Sink> {
+  if (flags.format !== undefined || flags.output !== undefined) {
+    if (flags.otlp !== undefined) throw new Stop(EXIT.usage, '--otlp sends, --format and -o write: name one of them.');
+    return writing(flags.format ?? 'otlp-json', flags.output, host);
+  }
+  const chosen = chooseEndpoint(flags.otlp, config) ?? (await defaultEndpoint(config));
+  if (chosen === undefined) {
+    throw new Stop(
+      EXIT.unavailable,
+      `No back-end: none is named and nothing answers at ${DEFAULT_URL}. Start Jaeger or a Collector there, name one with --otlp URL, or write to the terminal with --format text.`,
+    );
+  }
+  for (const warning of chosen.warnings) process.stderr.write(`shimtrace: ${warning}\n`);
+  return sending(chosen.endpoint, host);
+}
+
+function writing(format: Format, output: string | undefined, host: Host): Sink {
+  const write = writerOf(format, host);
+  const stream: Writable = output === undefined ? process.stdout : createWriteStream(output);
+  const failed = new Promise<never>((_, reject) => {
+    stream.once('error', (error) => reject(new Stop(EXIT.io, `Cannot write ${output ?? 'standard output'}: ${error.message}.`)));
+  });
+  failed.catch(() => undefined); // raced below; a failure after the last race has been told by then
+  return {
+    put: async (trace) => {
+      if (!stream.write(write(trace))) await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), failed]);
+    },
+    finish: async () => {
+      if (output !== undefined) await Promise.race([new Promise<void>((resolve) => stream.end(resolve)), failed]);
+    },
+  };
+}
+
+/** Sends with the same loop as the daemon; stops reading while too much waits. */
+export async function sending(endpoint: NonNullable<ReturnType<typeof chooseEndpoint>>['endpoint'], host: Host): Promise<Sink> {
+  const { Exporter } = await import('../delivery/exporter.ts');
+  const { TraceEncoder } = await import('../delivery/encode.ts');
+  let drained: (() => void) | undefined;
+  let refused = 0;
+  const exporter = new Exporter({
+    endpoint,
+    maxWaitingBytes: 8 * 1024 * 1024,
+    onDrain: () => drained?.(),
+    log: (level, _event, fields) => {
+      if (level !== 'info' && typeof fields['text'] === 'string') process.stderr.write(`shimtrace: ${fields['text']}\n`);
+    },
+  });
+  const encoder = new TraceEncoder(host.attributes);
+  const unavailable = (): Stop =>
+    new Stop(EXIT.unavailable, `${endpoint.url} took nothing for ${PATIENCE_MS / 1000} s: ${exporter.stats.lastError ?? 'no answer'}. Nothing is lost: import again, ids stay the same.`);
+  return {
+    put: async (trace) => {
+      exporter.offer(encoder.encode(trace), (fate) => {
+        if (fate.kind === 'refused') refused++;
+      });
+      while (exporter.full) {
+        const before = exporter.stats.acknowledgedTraces;
+        const room = await Promise.race([new Promise<true>((resolve) => (drained = () => resolve(true))), after(PATIENCE_MS)]);
+        if (room !== true && exporter.stats.acknowledgedTraces === before) throw unavailable();
+      }
+    },
+    finish: async () => {
+      for (let before = -1; !(await exporter.flush(PATIENCE_MS)); before = exporter.stats.acknowledgedTraces) {
+        if (exporter.stats.acknowledgedTraces === before) throw unavailable();
+      }
+      exporter.close();
+      if (refused > 0) throw new Stop(EXIT.data, `${endpoint.url} refused ${refused} traces for what they contain (see above).`);
+    },
+  };
+}
+
+const after = (ms: number): Promise<false> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms, false).unref();
+  });
+
+function sayWhere(range: Range, config: Config): void {
+  if (range.traces.length === 0) return;
+  const { jaeger } = config.links;
+  if (range.count <= 3) for (const id of range.traces) process.stderr.write(`${traceLink(jaeger, id)}\n`);
+  else process.stderr.write(`${searchLink(jaeger, range)}\n`);
+}

@@ -1,0 +1,163 @@
+import { join } from 'node:path';
+import process from 'node:process';
+import type { Config } from '../config/config.ts';
+import { DEFAULT_URL } from '../delivery/endpoint.ts';
+import { Ledger, LEDGER_DEFAULTS } from '../engine/ledger.ts';
+import { Follower } from '../sources/follow.ts';
+import { lockFolder } from '../sources/lock.ts';
+import { StateFile } from '../sources/state.ts';
+import { BackEnd } from './backend.ts';
+import { systemClock } from './clock.ts';
+import { Daemon, terminalOutlet } from './daemon.ts';
+import { EXIT, Stop } from './exit.ts';
+import type { ExitCode } from './exit.ts';
+import { describeHost, environmentResource } from './host.ts';
+import type { Host } from './host.ts';
+import { createLogger } from './logger.ts';
+import type { Logger } from './logger.ts';
+import { places } from './places.ts';
+import { problemText } from './problem.ts';
+import { loadRuntimes } from './runtimes.ts';
+import { settingsOrStop } from './settings.ts';
+import { stateFolder } from './statefolder.ts';
+import { storedMemory } from './stored.ts';
+import { SilenceWatch } from './silence.ts';
+import { selfTelemetry } from './self.ts';
+
+export interface RunFlags {
+  readonly config?: string;
+  readonly file?: readonly string[];
+  readonly from?: string;
+  readonly hostId?: string;
+  readonly logLevel?: string;
+  readonly otlp?: string;
+  readonly stateDir?: string;
+}
+
+/** What must be sent when the daemon is told to stop has this long (SIGTERM to exit within 5 s). */
+const FLUSH_MS = 3_000;
+
+/** `shimtrace run`: until SIGTERM (exit 0) or SIGINT (130). */
+export async function run(flags: RunFlags): Promise<ExitCode> {
+  const runtimes = await loadRuntimes();
+  const config = settingsOrStop(flags, runtimes);
+  const log = createLogger(config.log.level, config.log.format);
+  const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);
+  if (host.warning !== undefined) log('warn', 'host_id', { text: host.warning });
+  const folder = stateFolder(config, process.env);
+  const lock = lockFolder(folder);
+  if (lock.kind === 'refused') throw new Stop(EXIT.io, problemText(lock.problem));
+  try {
+    const patterns = places(config, runtimes, log);
+    const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), ledgerOptions(config, host));
+    return await follow({ flags, config, log, host, folder, ledger, patterns });
+  } finally {
+    lock.release();
+  }
+}
+
+const ledgerOptions = (config: Config, host: Host): ConstructorParameters<typeof Ledger>[1] => ({
+  ...LEDGER_DEFAULTS,
+  hostId: host.id,
+  settle: config.settle,
+  patience: config.patience,
+  lateness: config.lateness.file,
+});
+
+interface Setting {
+  readonly flags: RunFlags;
+  readonly config: Config;
+  readonly log: Logger;
+  readonly host: Host;
+  readonly folder: string;
+  readonly ledger: Ledger;
+  readonly patterns: ReturnType<typeof places>;
+}
+
+async function follow(setting: Setting): Promise<ExitCode> {
+  const { config, log, host, folder, ledger, patterns, flags } = setting;
+  const state = new StateFile(folder, log);
+  const loaded = state.load();
+  if (loaded.kind === 'refused') throw new Stop(EXIT.io, problemText(loaded.problem));
+  const saved = loaded.kind === 'loaded' ? loaded.state : undefined;
+  const memory = storedMemory(saved?.memory);
+  if (memory !== undefined) ledger.restore(memory);
+  const daemon: Daemon = new Daemon(
+    {
+      ledger,
+      clock: systemClock,
+      log,
+      files: () => follower.checkpointFiles(),
+      save: (files, remembered) => state.save(files, remembered),
+      pause: () => follower.pause(),
+    },
+    terminalOutlet((line) => process.stdout.write(line)),
+  );
+  const silence = new SilenceWatch(ledger, log);
+  const follower: Follower = new Follower({
+    patterns,
+    intake: ledger,
+    clock: systemClock,
+    log: sourceLog(log),
+    records: saved?.files ?? [],
+    exclude: [folder],
+    onRead: () => daemon.settle(),
+    onSweep: () => {
+      daemon.settle();
+      silence.look();
+    },
+    options: followOptions(config),
+  });
+  const backEnd = new BackEnd({ config, flag: flags.otlp, host, folder, log, onDrain: () => follower.resume(), onReady: (outlet) => (daemon.outlet = outlet) });
+  await backEnd.start();
+  const telemetry = await selfTelemetry({ config, ledger, follower, backEnd, log, host });
+  follower.start();
+  sayWhatIsWatched(setting, follower, backEnd);
+  const code = await stopSignal(log);
+  await follower.stop();
+  daemon.settle();
+  await backEnd.stop(FLUSH_MS);
+  daemon.stop();
+  await telemetry?.stop();
+  log('info', 'stopped', { text: `Stopped; ${ledger.flying} traces not acknowledged will be sent at the next start.` });
+  return code;
+}
+
+const followOptions = (config: Config): NonNullable<ConstructorParameters<typeof Follower>[0]['options']> => ({
+  from: { kind: config.from },
+  sweepMs: config.sweep / 1e6,
+  graceMs: config.rotateGrace / 1e6,
+  trust: config.sources.some(({ trust }) => trust === 'any')
+    ? { kind: 'any' }
+    : { kind: 'owned', uids: config.sources.flatMap(({ owner }) => (owner === undefined ? [] : [owner])) },
+});
+
+/** Problems of sources are sentences; the rest is named for `debug`. */
+const sourceLog = (log: Logger): ConstructorParameters<typeof Follower>[0]['log'] => (level, event, fields) => {
+  const { what, where, why, todo } = fields;
+  const sentence = typeof what === 'string' && typeof where === 'string' && typeof why === 'string' && typeof todo === 'string';
+  log(level, event, sentence ? { ...fields, text: problemText({ kind: 'unreadable', what, where, why, todo }) } : fields);
+};
+
+function sayWhatIsWatched({ log, patterns, folder }: Setting, follower: Follower, backEnd: BackEnd): void {
+  const found = follower.status();
+  for (const { glob, runtime } of patterns) {
+    const open = found.some(({ path, problem }) => path === glob && problem === undefined);
+    const magic = /[*?[]/.test(glob);
+    const note = open ? '' : magic ? ' (pattern)' : ' (not there yet: followed as soon as it appears)';
+    log('info', 'watching', { text: `Watching ${glob}${runtime === undefined ? '' : ` for ${runtime}`}${note}` });
+  }
+  log('info', 'sending', { text: backEnd.words(DEFAULT_URL) });
+  log('info', 'state', { text: `State in ${folder}. Try "npx shimtrace demo" to see a trace at once.`, state: join(folder, 'state.json') });
+}
+
+function stopSignal(log: Logger): Promise<ExitCode> {
+  return new Promise((resolve) => {
+    const stop = (signal: 'SIGTERM' | 'SIGINT') => (): void => {
+      log('info', 'stopping', { text: `${signal}: finishing what is under way.` });
+      resolve(signal === 'SIGTERM' ? EXIT.ok : EXIT.interrupted);
+    };
+    process.once('SIGTERM', stop('SIGTERM'));
+    process.once('SIGINT', stop('SIGINT'));
+  });
+}

@@ -1,0 +1,73 @@
+/** What was read, in words: the figures of a ledger for people. */
+import type { Ledger } from '../engine/ledger.ts';
+import { printable } from '../engine/render/safe.ts';
+
+/** Sums over all sources. */
+export interface Tally {
+  readonly lines: number;
+  readonly events: number;
+  readonly ignored: number;
+  readonly unknown: number;
+  readonly malformed: number;
+  readonly reasons: ReadonlyMap<string, number>;
+  readonly examples: readonly string[];
+}
+
+export function tally(ledger: Ledger): Tally {
+  const reasons = new Map<string, number>();
+  const examples: string[] = [];
+  let lines = 0, events = 0, ignored = 0, unknown = 0, malformed = 0;
+  for (const { verdicts } of ledger.readings()) {
+    lines += verdicts.lines;
+    events += verdicts.events;
+    unknown += verdicts.unknown;
+    for (const count of verdicts.ignored.values()) ignored += count;
+    for (const [reason, count] of verdicts.malformed) {
+      malformed += count;
+      reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+    }
+    examples.push(...verdicts.examples);
+  }
+  return { lines, events, ignored, unknown, malformed, reasons, examples };
+}
+
+const plural = (count: number, one: string, many = `${one}s`): string => `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+
+/** Counters of the ledger that a user should hear of, and how. The others are named in `debug`. */
+const WORDS: readonly (readonly [name: string, say: (count: number) => string])[] = [
+  ['handed-to-runc', (count) => `${plural(count, 'plain container')} handed to runc (no trace)`],
+  ['log_begins_inside', (count) => `${plural(count, 'start')} whose beginning the log does not hold`],
+  ['loose_without_start', (count) => `${plural(count, 'mark')} without a start`],
+  ['late', (count) => `${plural(count, 'line')} too late for a settled start`],
+  ['duplicate', (count) => `${plural(count, 'repeated line')} counted once`],
+  ['too_many_events', (count) => `${plural(count, 'start')} cut: too many marks`],
+  ['too_many_open', (count) => `${plural(count, 'start')} cut: too many at once`],
+  ['scheme_mismatch', (count) => `${plural(count, 'start')} whose lines contradict the pinned version`],
+];
+
+export function startsText(ledger: Ledger): string {
+  const count = (name: string): number => ledger.counts.get(name) ?? 0;
+  const ok = count('settled_ok'), created = count('settled_created'), incomplete = count('settled_incomplete');
+  const parts = [ok > 0 && `${ok} ok`, created > 0 && `${created} created`, incomplete > 0 && `${incomplete} incomplete`].filter((part) => part !== false);
+  const total = ok + created + incomplete;
+  return `${plural(total, 'start')}${total === 0 ? '' : ` (${parts.join(', ')})`}`;
+}
+
+/** One line on the starts, one on the lines, then what else was met. */
+export function summary(ledger: Ledger): string[] {
+  const read = tally(ledger);
+  const rest = [
+    read.ignored > 0 && `${read.ignored.toLocaleString('en')} ignored`,
+    read.unknown > 0 && `${read.unknown.toLocaleString('en')} unknown`,
+    read.malformed > 0 && `${read.malformed.toLocaleString('en')} malformed: ${[...read.reasons].map(([reason, count]) => `${reason} ${count.toLocaleString('en')}`).join(', ')}`,
+  ].filter((part) => part !== false);
+  const lines = [`${startsText(ledger)} in ${plural(read.lines, 'line')}${rest.length === 0 ? '' : ` (${rest.join('; ')})`}`];
+  for (const [name, say] of WORDS) {
+    const count = ledger.counts.get(name) ?? 0;
+    if (count > 0) lines.push(`  ${say(count)}`);
+  }
+  if (read.unknown + read.malformed > 0) {
+    for (const example of read.examples.slice(0, 3)) lines.push(`  not understood: ${printable(example, 100)}`);
+  }
+  return lines;
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import process from 'node:process';
+
+const NEEDED = [24, 15] as const;
+
+/** Commands that read logs hold little but make much: two V8 settings decide between 100 and 350 MB (docs/limits in test/bench). */
+const READING = new Set(['run', 'import']);
+const FRUGAL = ['--max-semi-space-size=2', '--max-old-space-size=192'];
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
+  process.stderr.write(
+    `shimtrace needs Node ${NEEDED.join('.')} or later; this is ${process.versions.node} for ${process.platform} ${process.arch}.\n` +
+      (process.arch === 'x64' && process.platform === 'linux'
+        ? 'From a checkout, "npm ci" brings the right one: run "npx shimtrace ...".\n'
+        : 'On this platform npm does not bring one: install Node 24 and run it with that.\n'),
+  );
+  process.exit(69);
+}
+
+const frugal = FRUGAL.every((flag) => process.execArgv.includes(flag));
+if (READING.has(process.argv[2] ?? '') && !frugal && process.execve !== undefined) {
+  // The settings are read when V8 starts, so the process becomes itself once more: same pid, 25 ms.
+  process.execve(process.execPath, [process.execPath, ...FRUGAL, ...process.execArgv, ...process.argv.slice(1)], process.env);
+}
+
+const { main } = await import('./cli.ts');
+await main(process.argv);
