@@ -8,6 +8,11 @@ import { version } from './cli/version.ts';
 
 /** Runs the command line and ends the process with its exit code. Commands are loaded when they are called. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // The reader of a pipe may leave early (`shimtrace show ... | head`): nothing is wrong then, and nothing is left to do.
+  process.stdout.on('error', (error) => {
+    if (isClosedPipe(error)) process.exit(EXIT.ok);
+    throw error;
+  });
   try {
     await program().parseAsync(argv);
   } catch (error) {
@@ -21,7 +26,6 @@ function codeOf(error: unknown): number {
     if (error.message !== '') process.stderr.write(`shimtrace: ${error.message}\n`);
     return error.code;
   }
-  if (isClosedPipe(error)) return EXIT.ok; // `shimtrace show ... | head`
   process.stderr.write(`shimtrace: a bug of shimtrace: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return 70;
 }

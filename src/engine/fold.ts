@@ -114,15 +114,19 @@ export function fold(episode: Episode): Trace {
   };
 }
 
+/** Scratch, by number of the mark. */
+let used = new Uint8Array(0);
+
 /** Marks in their place that no span uses: listed, never hidden. */
 function unplaced(marks: readonly (Placed | undefined)[], made: readonly Draft[]): Loose[] {
-  const found: Loose[] = [];
-  for (const placed of marks) {
-    if (placed === undefined) continue;
-    let used = false;
-    for (let at = 0; at < made.length && !used; at++) used = made[at]?.from === placed || made[at]?.to === placed;
-    if (!used) found.push({ placed, reason: 'unplaced' });
+  if (used.length < marks.length) used = new Uint8Array(marks.length);
+  used.fill(0);
+  for (const { from, to } of made) {
+    if (from.mark !== undefined) used[from.mark.index] = 1;
+    if (to.mark !== undefined) used[to.mark.index] = 1;
   }
+  const found: Loose[] = [];
+  for (const placed of marks) if (placed?.mark !== undefined && used[placed.mark.index] === 0) found.push({ placed, reason: 'unplaced' });
   return found;
 }
 

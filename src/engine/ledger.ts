@@ -158,7 +158,8 @@ export class Ledger implements Intake {
       return true;
     }
     const { episode, absorbed } = found;
-    if (episode.events.length === 1 || absorbed.length > 0) {
+    // An opener may find its episode's first lines already there: an earlier episode gives them up.
+    if (event.spelling.opens || episode.events.length === 1) {
       this.#open.add(episode);
       episode.pin ??= reading.info.scheme;
       for (const gone of absorbed) this.#open.delete(gone);

@@ -11,7 +11,7 @@ import type { Tombstone } from './tombstone.ts';
 /** Where a line went: into an episode (which may have swallowed others), or nowhere, counted by name. */
 export type Found =
   | { readonly kind: 'taken'; readonly episode: OpenEpisode; readonly absorbed: readonly OpenEpisode[] }
-  | { readonly kind: 'counted'; readonly name: 'duplicate' | 'late' | 'replayed' | 'after_end' | 'loose_without_start' };
+  | { readonly kind: 'counted'; readonly name: 'duplicate' | 'late' | 'replayed' | 'after_end' };
 
 const NONE: readonly OpenEpisode[] = [];
 
@@ -62,7 +62,8 @@ export class Life {
 
   /**
    * Any other line: belongs to the latest episode that had opened by then.
-   * Marks without a beginning are a start, not strays, where the log's first bytes may lie inside it.
+   * Marks without a beginning are a start, not strays, where the log's first bytes may lie inside it. Also those that
+   * bound nothing wait for one: of two files of a rotation the newer may be read first.
    */
   place(event: Event, reading: Reading, patience: Duration): Found {
     const source = reading.info.key;
@@ -70,7 +71,6 @@ export class Life {
     const settled = this.#settled.length === 0 ? undefined : this.#settled.findLast((tombstone) => tombstone.opened <= event.time);
     if (episode !== undefined && (settled === undefined || episode.opened >= settled.opened)) return this.#add(episode, event, source);
     if (settled !== undefined) return this.#afterwards(settled, event, source);
-    if (event.spelling.loose) return counted('loose_without_start');
     const orphan = this.#open.find((other) => other.kind === 'inside' || other.kind === 'stray');
     if (orphan !== undefined) return this.#extend(orphan, event, source);
     const kind = reading.beginsInside(event.time, patience) ? 'inside' : 'stray';
@@ -101,6 +101,7 @@ export class Life {
     if (event.time < episode.opened) {
       this.close(episode);
       episode.opened = event.time;
+      episode.changed = true;
       this.#insert(episode);
     }
     return this.#add(episode, event, source);

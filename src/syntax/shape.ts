@@ -7,11 +7,13 @@
 import type { Entry } from '../model/entry.ts';
 import { nanos } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
-import { Interner, moment, plausible, same, words } from './text.ts';
+import { LATEST } from '../model/entry.ts';
+import { Interner, moment, same, words } from './text.ts';
 import type { Words } from './text.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const LATEST_SECOND = Number(LATEST / 1_000_000_000n);
 
 //             1: name              2: text value              3: whole number
 const FIELD = /"([\w.-]{1,64})":(?:"([ -!#-[\]-~]*)"|(0|[1-9]\d{0,30}))(?=[,}])/y;
@@ -130,10 +132,9 @@ export class Shape implements Entry {
     }
     if (to === at || (bytes[at] === 0x30 && to > at + 1)) return -1;
     if (kind === 'number') return to;
-    if (to !== at + 19) return -1; // nanoseconds since 2001-09-09; the exact scanner reads the year before
-    const time = moment(seconds, fraction);
-    if (!plausible(time)) return -1;
-    this.time = time;
+    if (to !== at + 19 || bytes[at] === 0x30) return -1; // nanoseconds since 2001-09-09; the exact scanner reads the year before
+    if (seconds >= LATEST_SECOND) return -1; // ten digits begin in 2001, after the earliest
+    this.time = moment(seconds, fraction);
     return to;
   }
 
