@@ -185,10 +185,11 @@ export class Ledger implements Intake {
   /** Settles every episode that all sources have passed. Call after reading, and when `nextDue` says so. */
   settle(clock: Clock): Settlement[] {
     const now = clock.steady();
+    const wall = clock.now();
     const frontier = this.#frontier();
     const settled: Settlement[] = [];
     for (const episode of this.#open) {
-      if (episode.changed) this.#look(episode, clock);
+      if (episode.changed) this.#look(episode, wall, now);
       if (episode.cut === undefined && !this.#passed(episode, frontier, now)) continue;
       const settlement = this.#settleOne(episode);
       if (settlement !== undefined) settled.push(settlement);
@@ -196,11 +197,10 @@ export class Ledger implements Intake {
     return settled;
   }
 
-  #look(episode: OpenEpisode, clock: Clock): void {
+  #look(episode: OpenEpisode, wall: Nanos, now: Steady): void {
     episode.evaluate(this.#waiting);
     // A line read late was written when it says; a clock that was set back since must not make it wait longer.
-    const age = Math.max(0, Number(clock.now() - episode.last) / 1e6);
-    episode.written = steady(clock.steady() - age);
+    episode.written = steady(now - Math.max(0, between(episode.last, wall) / 1e6));
   }
 
   /** Where the sources stand: the least time that a source with unread lines has reached, and one at its end has told. */

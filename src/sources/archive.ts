@@ -145,7 +145,8 @@ async function* decompress(stream: AsyncIterable<Buffer>, compression: Compressi
 function readProblem(where: string, error: unknown): Problem {
   const code = codeOf(error);
   if (!code.startsWith('Z_') && !code.startsWith('ZSTD_')) return ioProblem(where, error);
-  return { kind: 'damaged', what: 'the compressed file is damaged or cut short', where, why: reasonOf(error), todo: 'what came before was read; test the file with gzip -t or zstd -t' };
+  const todo = 'what came before was read; test the file with gzip -t or zstd -t';
+  return { kind: 'damaged', what: 'the compressed file is damaged or cut short', where, why: reasonOf(error), todo };
 }
 
 function openProblem(where: string, error: unknown): Problem {
@@ -163,7 +164,8 @@ function openProblem(where: string, error: unknown): Problem {
 function formProblem(where: string, stats: Stats): Problem | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isDirectory()) {
-    return { kind: 'directory', what: 'it is a directory', where, why: 'one log file is read at a time', todo: `name the files in it, for example ${where}/*` };
+    const todo = `name the files in it, for example ${where}/*`;
+    return { kind: 'directory', what: 'it is a directory', where, why: 'one log file is read at a time', todo };
   }
   return formRefusal(where, stats.isFIFO() ? 'a FIFO' : stats.isSocket() ? 'a socket' : 'a device');
 }

@@ -3,13 +3,13 @@ import { sourceKey } from '../model/source.ts';
 import type { Intake, SourceKey } from '../model/source.ts';
 import { Content, FROM_ZERO, startAtZero } from './content.ts';
 import type { StartingPoint } from './content.ts';
-import { GUARD_BYTES, HEAD_BYTES, readAt } from './identity.ts';
+import { digest, GUARD_BYTES, HEAD_BYTES, holds, readAt } from './identity.ts';
 import type { FileId } from './identity.ts';
 import { NEWLINE } from './lines.ts';
 import type { FollowPattern } from './pattern.ts';
 import type { FileRecord } from './record.ts';
 import type { Log } from './report.ts';
-import { family } from './siblings.ts';
+import { family, packedHead } from './siblings.ts';
 
 export interface Beginning {
   readonly key: SourceKey;
@@ -134,6 +134,17 @@ export class Contents {
   /** Contents that may still lie in some file, known by their bytes. */
   known(): Content[] {
     return [...this.#open, ...this.#ended];
+  }
+
+  /** The open file holds a content, as it is or compressed, that is read or was read from another one. */
+  isKnown(fd: number): boolean {
+    return this.known().some((content) => {
+      const print = content.fingerprint();
+      if (print.head.length === 0) return false;
+      if (holds(fd, print)) return true;
+      const head = packedHead(fd, print.head.length);
+      return head !== undefined && digest(head) === print.head.hash;
+    });
   }
 
   /** What the state must hold now, from what the intake says is pinned at this moment. */

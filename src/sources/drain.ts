@@ -83,5 +83,6 @@ async function proves(path: string, fd: number, size: number, print: Fingerprint
     if (position >= print.guard.at && head.length >= print.head.length) break;
   }
   if (position < print.guard.at || head.length < print.head.length) return false;
-  return digest(head.subarray(0, print.head.length)) === print.head.hash && digest(tail.subarray(tail.length - print.guard.length)) === print.guard.hash;
+  const guard = tail.subarray(tail.length - print.guard.length);
+  return digest(head.subarray(0, print.head.length)) === print.head.hash && digest(guard) === print.guard.hash;
 }

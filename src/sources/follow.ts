@@ -98,11 +98,15 @@ export class Follower {
     this.#register = new Register({
       intake, clock, log, trust, records, from: from.kind === 'end' ? 'end' : 'beginning',
       opened: (held) => this.#opened(held),
+      patternOf: (path) => this.#scout.patternOf(path),
       refused: (held, problem) => this.#scout.refuse(held.path, problem),
       ready: () => this.#ready(),
       onRead: () => this.#read(),
     });
-    this.#pump = new Pump({ intake, clock, log, graceMs, register: this.#register, recheck: (held) => this.#recheck(held), onRead: () => this.#read() });
+    this.#pump = new Pump({
+      intake, clock, log, graceMs, register: this.#register,
+      recheck: (held) => this.#recheck(held), onRead: () => this.#read(),
+    });
   }
 
   /** Looks at everything once and keeps on from there. */
@@ -165,7 +169,8 @@ export class Follower {
     const files: FileStatus[] = [];
     for (const { content, path, problem, lastTold, place } of this.#register.held.values()) {
       const at = { path, offset: content?.lineStart ?? 0, size: content?.size ?? 0 };
-      files.push({ ...at, atEnd: lastTold === 'end', rotated: place.kind === 'left', ...(problem === undefined ? {} : { problem }) });
+      const atEnd = content === undefined || lastTold === 'end';
+      files.push({ ...at, atEnd, rotated: place.kind === 'left', ...(problem === undefined ? {} : { problem }) });
     }
     for (const { content, path } of this.#register.draining) {
       files.push({ path, offset: content.lineStart, size: content.size, atEnd: false, rotated: true });

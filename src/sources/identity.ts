@@ -140,10 +140,12 @@ function formProblem(path: string, stats: BigIntStats): Problem | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isSymbolicLink()) return linkProblem(path);
   if (stats.isDirectory()) {
-    return { kind: 'directory', what: 'not followed: it is a directory', where: path, why: 'only files are followed', todo: `name the files in it, for example ${path}/*.log` };
+    const todo = `name the files in it, for example ${path}/*.log`;
+    return { kind: 'directory', what: 'not followed: it is a directory', where: path, why: 'only files are followed', todo };
   }
   const form = stats.isFIFO() ? 'a FIFO' : stats.isSocket() ? 'a socket' : 'a device';
-  return { kind: 'not_regular', what: `not followed: it is ${form}`, where: path, why: 'only regular files can be read again after a restart', todo: 'name a log file' };
+  const why = 'only regular files can be read again after a restart';
+  return { kind: 'not_regular', what: `not followed: it is ${form}`, where: path, why, todo: 'name a log file' };
 }
 
 const linkProblem = (path: string): Problem => ({
@@ -159,16 +161,21 @@ function trustProblem(path: string, stats: BigIntStats, trust: Trust): Problem |
   if (trust.kind === 'any') return undefined;
   const mode = `0${(stats.mode & 0o7777n).toString(8)}`;
   const facts = `owner uid ${stats.uid}, group ${stats.gid}, mode ${mode}`;
-  const refused = (what: string, why: string, todo: string): Problem => ({ kind: 'untrusted', what: `not followed: ${what}`, where: path, why, todo });
+  const refused = (what: string, why: string, todo: string): Problem => (
+    { kind: 'untrusted', what: `not followed: ${what}`, where: path, why, todo }
+  );
   const uid = Number(stats.uid);
   if (uid !== 0 && uid !== process.geteuid?.() && !trust.uids.includes(uid)) {
-    return refused(`it belongs to uid ${uid}`, `${facts}; that user can write any line into it`, 'have root own the file, or configure the owner\'s uid for this source');
+    return refused(`it belongs to uid ${uid}`, `${facts}; that user can write any line into it`,
+      'have root own the file, or configure the uid of its owner for this source');
   }
   if ((stats.mode & 0o022n) !== 0n) {
-    return refused('others than its owner may write to it', `${facts}; anybody with that permission can forge lines`, `chmod go-w ${path}, or set trust: any for this source`);
+    return refused('others than its owner may write to it', `${facts}; anybody with that permission can forge lines`,
+      `chmod go-w ${path}, or set trust: any for this source`);
   }
   if (stats.nlink > 1n && (statSync(dirname(path), { bigint: true }).mode & STICKY_SHARED) === STICKY_SHARED) {
-    return refused('it has a second name', `${facts}, ${stats.nlink} hard links in a folder where everybody may make them`, 'remove the other link, or set trust: any for this source');
+    return refused('it has a second name', `${facts}, ${stats.nlink} hard links in a folder where everybody may make them`,
+      'remove the other link, or set trust: any for this source');
   }
   return undefined;
 }

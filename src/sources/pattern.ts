@@ -77,6 +77,24 @@ export function concerns(pattern: Pattern, path: string): boolean {
   return true;
 }
 
+/** The path fits the pattern as a whole. */
+export function matches(pattern: Pattern, path: string): boolean {
+  if (pattern.rest.length === 0) return path === pattern.root;
+  const prefix = pattern.root === '/' ? '/' : `${pattern.root}/`;
+  return path.startsWith(prefix) && fitsAll(pattern.rest, path.slice(prefix.length).split('/'));
+}
+
+function fitsAll(segments: readonly Segment[], parts: readonly string[]): boolean {
+  const [segment, ...later] = segments;
+  const [part, ...rest] = parts;
+  if (segment === undefined || part === undefined) return segment === undefined && part === undefined;
+  if (segment.kind === 'deep') {
+    if (later.length === 0) return true;
+    return fitsAll(later, parts) || (fits(segment, part) && fitsAll(segments, rest));
+  }
+  return fits(segment, part) && fitsAll(later, rest);
+}
+
 function list(folder: string, fail: (folder: string, error: unknown) => void) {
   try {
     return readdirSync(folder, { withFileTypes: true });

@@ -9,14 +9,14 @@ import type { Newest } from './contents.ts';
 import { drain } from './drain.ts';
 import type { Drained } from './drain.ts';
 import { Held } from './held.ts';
-import { digest, fileId, holds, openSafely, readAt, sameFile } from './identity.ts';
+import { fileId, holds, openSafely, readAt, sameFile } from './identity.ts';
 import type { Fingerprint, OpenedFile, Trust } from './identity.ts';
 import type { FollowPattern } from './pattern.ts';
 import { FileReader, sharedBuffer } from './reader.ts';
 import type { FileRecord } from './record.ts';
 import { ioProblem } from './report.ts';
 import type { Log, Problem } from './report.ts';
-import { byAge, findContent, missedParts, packedHead } from './siblings.ts';
+import { byAge, findContent, missedParts } from './siblings.ts';
 import type { Found } from './siblings.ts';
 
 export interface RegisterSettings {
@@ -25,6 +25,8 @@ export interface RegisterSettings {
   readonly log: Log;
   readonly trust: Trust;
   readonly from: 'beginning' | 'end';
+  /** What the user said about files at this path. */
+  readonly patternOf: (path: string) => FollowPattern | undefined;
   /** Records of the last run. */
   readonly records: readonly FileRecord[];
   /** A file was opened: watch it, look at it. */
@@ -106,6 +108,7 @@ export class Register {
   /** Nothing can come any more from a file that left: closes it. A copy at a followed path goes on with its content. */
   finish(held: Held): void {
     const { content } = held;
+    if (this.held.get(held.inode) !== held) return;
     this.held.delete(held.inode);
     held.close();
     if (content === undefined) return;
@@ -128,7 +131,7 @@ export class Register {
 
   #resume(held: Held, record: FileRecord): void {
     this.#settings.log('info', 'resumed_at', { path: held.path, offset: record.offset });
-    this.#adopt(held, this.contents.resume(record, held.fd, held.id, held.pattern));
+    this.#adopt(held, this.contents.resume(record, held.fd, held.id, held.pattern ?? this.#settings.patternOf(record.path)));
   }
 
   #tryRecover(record: FileRecord): void {
@@ -150,7 +153,10 @@ export class Register {
       for (const each of found) closeSync(each.file.fd);
       return this.#resume(waiting, record);
     }
-    if (first !== undefined) return void this.#drain(this.contents.resume(record, undefined, record.id, undefined), found, record);
+    if (first !== undefined) {
+      const content = this.contents.resume(record, undefined, record.id, this.#settings.patternOf(record.path));
+      return void this.#drain(content, found, record);
+    }
     if (this.#mayReturn(record)) return;
     this.contents.pending.delete(record.key);
     this.contents.lose('lost_while_down', record.path, record.offset, record.size);
@@ -203,7 +209,7 @@ export class Register {
       const opening = openSafely(part.path, trust);
       if (opening.kind !== 'opened') continue;
       const { file } = opening;
-      if (this.#isKnown(file.fd)) {
+      if (this.contents.isKnown(file.fd)) {
         closeSync(file.fd);
         continue;
       }
@@ -212,21 +218,11 @@ export class Register {
       const { id, mtime } = file;
       const plain = compressionOf(readAt(file.fd, 0, 4)) === 'none';
       const start = plain ? startAtZero(file.fd) : FROM_ZERO;
-      const content = this.contents.begin({ key: this.contents.freeKey(id), path: held.path, rank, fresh: false, id, mtime, start, pattern: held.pattern });
-      if (plain) this.#adopt(this.hold(file, part.path, held.pattern, false), content);
+      const { path, pattern } = held;
+      const content = this.contents.begin({ key: this.contents.freeKey(id), path, rank, fresh: false, id, mtime, start, pattern });
+      if (plain) this.#adopt(this.hold(file, part.path, pattern, false), content);
       else void this.#drain(content, [{ kind: 'compressed', path: part.path, file }], undefined);
     }
-  }
-
-  /** The file holds a content that is read or was read from another one. */
-  #isKnown(fd: number): boolean {
-    return this.contents.known().some((content) => {
-      const print = content.fingerprint();
-      if (print.head.length === 0) return false;
-      if (holds(fd, print)) return true;
-      const head = packedHead(fd, print.head.length);
-      return head !== undefined && digest(head) === print.head.hash;
-    });
   }
 
   async #drain(content: Content, found: readonly Found[], print: Fingerprint | undefined): Promise<void> {
@@ -247,7 +243,9 @@ export class Register {
       if (outcome.kind === 'damaged') log('error', 'source_problem', { ...outcome.problem });
     }
     if (outcome.kind === 'stopped') return;
-    if (outcome.kind !== 'done') this.contents.lose('lost_while_down', content.path, content.lineStart, Math.max(content.size, content.lineStart + 1));
+    // How much is missing of a damaged file is not known: at least one byte.
+    const end = Math.max(content.size, content.lineStart + 1);
+    if (outcome.kind !== 'done') this.contents.lose('lost_while_down', content.path, content.lineStart, end);
     this.contents.end(content);
     onRead();
   }

@@ -3,7 +3,7 @@ import type { BigIntStats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { openSafely } from './identity.ts';
 import type { OpenedFile, Trust } from './identity.ts';
-import { compilePattern, concerns, expand } from './pattern.ts';
+import { compilePattern, concerns, expand, matches } from './pattern.ts';
 import type { FollowPattern, Pattern } from './pattern.ts';
 import { codeOf, ioProblem, reasonOf } from './report.ts';
 import type { Log, Problem, ProblemKind } from './report.ts';
@@ -34,6 +34,9 @@ interface Refusal {
 /** These may pass without any change of the file itself, so they are tried again at every look. */
 const PASSING: ReadonlySet<ProblemKind> = new Set(['no_permission', 'too_many_files', 'unreadable']);
 
+/** A glob meets these as a matter of course. */
+const EXPECTED: ReadonlySet<ProblemKind> = new Set(['compressed', 'own_output']);
+
 /** Looks for the files the patterns name. Opens each new one that may be followed, and says once why another may not. */
 export class Scout {
   readonly #settings: ScoutSettings;
@@ -54,6 +57,11 @@ export class Scout {
 
   concerns(path: string): boolean {
     return this.#patterns.some((pattern) => concerns(pattern, path));
+  }
+
+  /** The user's words for a file at this path, also where the file has gone from it. */
+  patternOf(path: string): FollowPattern | undefined {
+    return this.#patterns.find((pattern) => matches(pattern, path))?.from;
   }
 
   /** Inode at `path` right now, links not followed. */
@@ -90,7 +98,7 @@ export class Scout {
   refuse(path: string, problem: Problem, stats = this.#stat(path)): void {
     const before = this.#refused.get(path);
     this.#refused.set(path, { stamp: stats === undefined ? '' : stampOf(stats), problem });
-    if (before?.problem.kind !== problem.kind) this.#settings.log('warn', 'file_refused', { ...problem });
+    if (before?.problem.kind !== problem.kind) this.#settings.log(EXPECTED.has(problem.kind) ? 'info' : 'warn', 'file_refused', { ...problem });
   }
 
   #expand(pattern: Pattern): string[] {

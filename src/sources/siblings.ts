@@ -53,7 +53,7 @@ export function siblingsOf(path: string, log: Log): Sibling[] {
   const found: Sibling[] = [];
   try {
     for (const name of readdirSync(folder)) {
-      const related = name === base || name.startsWith(`${base}.`) || name.startsWith(`${base}-`) || name.startsWith(`${stem}-`) || name.startsWith(`${stem}.`);
+      const related = name === base || [base, stem].some((part) => name.startsWith(`${part}.`) || name.startsWith(`${part}-`));
       const stats = related ? statOf(join(folder, name)) : undefined;
       if (stats?.isFile() === true) found.push({ path: join(folder, name), id: fileId(stats), size: Number(stats.size), mtime: stats.mtimeNs });
     }

@@ -71,7 +71,8 @@ export class StateFile {
         this.#log('error', 'state_damaged', { path, why: parsed.why });
       }
     }
-    if (lost) this.#log('error', 'state_lost', { path: this.#current, todo: 'all files are read again from their beginning; traces keep their ids, so repeats are recognised' });
+    const todo = 'all files are read again from their beginning; traces keep their ids, so repeats are recognised';
+    if (lost) this.#log('error', 'state_lost', { path: this.#current, todo });
     return { kind: 'none', lost };
   }
 
@@ -150,7 +151,9 @@ function parseFile(path: string): Parsed {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return { kind: 'absent' };
-    return { kind: 'refused', problem: { kind: 'state_unreadable', what: 'the state cannot be read', where: path, why: reasonOf(error), todo: 'repair its permissions; deleting it makes shimtrace read all files again' } };
+    const todo = 'repair its permissions; deleting it makes shimtrace read all files again';
+    const what = 'the state cannot be read';
+    return { kind: 'refused', problem: { kind: 'state_unreadable', what, where: path, why: reasonOf(error), todo } };
   }
   const [body = '', sum = ''] = text.split('\n');
   if (sum !== checksum(body)) return { kind: 'damaged', why: 'its checksum is wrong: it is torn or was changed' };
@@ -167,10 +170,14 @@ function parseBody(path: string, body: string): Parsed {
   const version = object?.['version'];
   const generation = object?.['generation'];
   if (typeof version === 'number' && version > STATE_VERSION) {
-    return { kind: 'refused', problem: { kind: 'state_newer', what: 'the state was written by a newer shimtrace', where: path, why: `it has format ${version}, this one knows ${STATE_VERSION}`, todo: 'run the newer version, or give this one another folder with --state-dir' } };
+    const why = `it has format ${version}, this one knows ${STATE_VERSION}`;
+    const todo = 'run the newer version, or give this one another folder with --state-dir';
+    return { kind: 'refused', problem: { kind: 'state_newer', what: 'the state was written by a newer shimtrace', where: path, why, todo } };
   }
   const list = object?.['files'];
-  if (version !== STATE_VERSION || typeof generation !== 'number' || !Array.isArray(list)) return { kind: 'damaged', why: 'it is no state of shimtrace' };
+  if (version !== STATE_VERSION || typeof generation !== 'number' || !Array.isArray(list)) {
+    return { kind: 'damaged', why: 'it is no state of shimtrace' };
+  }
   const files: FileRecord[] = [];
   for (const item of list) {
     const record = fromJson(item);

@@ -143,6 +143,19 @@ describe('restart', () => {
     await bench.expectLines([...list(0, 4), ...list(1, 3), ...list(4, 5)]);
   });
 
+  it('gives the rotated part the pins of the pattern it was followed by', async () => {
+    bench.folder.write('a.log', 'one\n');
+    const patterns = [{ glob: '**/*.log', runtime: 'urunc' }];
+    bench.start(patterns);
+    await bench.expectLines(['one']);
+    await bench.stop();
+    bench.folder.append('a.log', 'two\n');
+    renameSync(bench.folder.at('a.log'), bench.folder.at('a.log.1'));
+    bench.start(patterns);
+    await bench.expectLines(['one', 'two']);
+    expect(bench.intake.sources[0]?.info.runtime).toBe('urunc');
+  });
+
   it('says and counts what was lost while down', async () => {
     await firstRun(5, 14);
     unlinkSync(bench.folder.at('a.log'));
