@@ -1,0 +1,205 @@
+/**
+ * kill -9 at random moments, while starts are written, the log is rotated by renaming, and the back-end fails, hangs and
+ * loses its answers. What must hold (reference/tailing-and-delivery.md 7): every complete start is taken by the back-end
+ * at least once, whatever is sent twice is the same to the byte, and nothing is sent that was not written.
+ */
+import { existsSync, mkdtempDisposableSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readRequest } from '../support/otlp.ts';
+import { Random } from '../support/random.ts';
+import { Receiver, status } from '../support/receiver.ts';
+import type { Behaviour } from '../support/receiver.ts';
+import { GENERATIONS, start } from '../support/uruncwriter.ts';
+import type { StartOptions, WrittenLine } from '../support/uruncwriter.ts';
+import { Host, now } from './host.ts';
+import { Daemon, shimtrace, until } from './program.ts';
+import { byTrace, traceIdOf, viewJson, viewWire } from './spans.ts';
+import type { SpanView } from './spans.ts';
+
+const HOST = 'kill-host';
+
+interface Start {
+  readonly fate: NonNullable<StartOptions['fate']>;
+  readonly lines: readonly WrittenLine[];
+}
+
+export interface KillReport {
+  readonly seed: number;
+  readonly rounds: number;
+  readonly starts: number;
+  readonly complete: number;
+  readonly rotations: number;
+  readonly requests: number;
+  /** Traces that came more than once, as the daemon could not know that they had been taken. */
+  readonly repeated: number;
+  /** What is wrong, one sentence each. */
+  readonly broken: readonly string[];
+}
+
+export async function killRounds(seed: number, rounds: number): Promise<KillReport> {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'shimtrace-kill-'));
+  const random = new Random(seed);
+  const chaos = new Random(seed ^ 0x5eed);
+  const receiver = await Receiver.start({ script: () => misbehave(chaos) });
+  const host = new Host(join(folder.path, 'timestamps.log'));
+  const starts = new Map<string, Start>();
+  const args = ['--file', host.log, '--otlp', receiver.url, '--state-dir', join(folder.path, 'state'), '--host-id', HOST];
+  const broken: string[] = [];
+  try {
+    await firstState(args, random, host, starts, join(folder.path, 'state', 'state.json'));
+    for (let round = 0; round < rounds; round++) {
+      const daemon = new Daemon(args);
+      await playRound(random, host, starts);
+      if (!daemon.running) broken.push(`round ${round}: the daemon ended by itself: ${daemon.said}`);
+      await daemon.kill();
+      // Also while nobody looks, and more than once.
+      for (let times = random.whole(0, 9); times > 7; times--) host.rotate();
+    }
+    await host.play();
+    receiver.script = () => ({ kind: 'ok' });
+    broken.push(...await settle(new Daemon(args), receiver, starts));
+    broken.push(...judge(receiver, starts), ...asImported(folder.path, receiver, starts));
+  } finally {
+    host.dispose();
+    await receiver.stop();
+  }
+  return {
+    seed, rounds, broken, starts: starts.size, complete: completeOf(starts).length, rotations: host.rotations,
+    requests: receiver.requests.length, repeated: repeatsOf(receiver),
+  };
+}
+
+/** Files that were rotated before anybody ever looked are nobody's loss: the first daemon lives until it has a state. */
+async function firstState(args: readonly string[], random: Random, host: Host, starts: Map<string, Start>, state: string): Promise<void> {
+  begin(random, host, starts, 0);
+  await host.play();
+  const daemon = new Daemon(args);
+  await until(10_000, () => existsSync(state), () => `no state was written; ${daemon.said}`);
+  await daemon.kill();
+}
+
+/** Some starts begin, now and then the log is rotated, until the moment of the kill: before, in and long after the daemon's own start. */
+async function playRound(random: Random, host: Host, starts: Map<string, Start>): Promise<void> {
+  const length = random.chance(0.3) ? random.whole(20, 250) : random.chance(0.65) ? random.whole(250, 800) : random.whole(800, 1_800);
+  const end = performance.now() + length;
+  for (let count = random.whole(0, 3); count > 0; count--) begin(random, host, starts, random.whole(0, length));
+  if (random.chance(0.3)) {
+    await host.play(performance.now() + random.whole(0, length));
+    host.rotate();
+  }
+  await host.play(end);
+}
+
+function begin(random: Random, host: Host, starts: Map<string, Start>, inMs: number): void {
+  const generation = GENERATIONS[random.whole(0, GENERATIONS.length - 1)] ?? 'D';
+  const luck = random.next();
+  const fate = luck < 0.84 ? 'complete' : luck < 0.92 ? 'plain' : luck < 0.96 ? 'failed' : 'created';
+  const id = random.hex(64);
+  const at = now() + BigInt(inMs) * 1_000_000n + BigInt(random.whole(0, 999_999));
+  const lines = start(random, { generation, id, at, fate, gap: random.whole(3_000_000, 60_000_000) });
+  starts.set(traceIdOf(HOST, id, at), { fate, lines });
+  host.plan(generation, lines);
+}
+
+function misbehave(random: Random): Behaviour {
+  const luck = random.next();
+  if (luck < 0.5) return { kind: 'ok' };
+  if (luck < 0.65) return { kind: 'status', code: status.UNAVAILABLE, message: 'later' };
+  if (luck < 0.75) return { kind: 'hang' };
+  if (luck < 0.87) return { kind: 'slow', ms: random.whole(20, 400) };
+  return { kind: 'store-and-drop' };
+}
+
+const completeOf = (starts: ReadonlyMap<string, Start>): string[] => [...starts].filter(([, { fate }]) => fate === 'complete').map(([trace]) => trace);
+
+/** What the back-end answered as taken. */
+const takenBy = (receiver: Receiver): Set<string> =>
+  new Set(receiver.requests.filter(({ behaviour }) => behaviour.kind === 'ok' || behaviour.kind === 'slow').flatMap(({ bytes }) => viewWire(bytes).map((span) => span.traceId)));
+
+/** Lets the last daemon finish in peace. */
+async function settle(daemon: Daemon, receiver: Receiver, starts: ReadonlyMap<string, Start>): Promise<string[]> {
+  let looked = -1;
+  let left = completeOf(starts);
+  const done = (): boolean => {
+    if (receiver.requests.length !== looked) {
+      const taken = takenBy(receiver);
+      left = left.filter((trace) => !taken.has(trace));
+    }
+    looked = receiver.requests.length;
+    return left.length === 0;
+  };
+  const broken: string[] = [];
+  try {
+    await until(20_000, done, () => `${left.length} complete starts were never taken`);
+  } catch (error) {
+    broken.push(String(error), ...left.slice(0, 5).map((trace) => `${trace} of ${starts.get(trace)?.lines[0]?.text} was never taken`), daemon.said);
+  }
+  daemon.signal('SIGTERM');
+  const ended = await daemon.ended(5_000);
+  if (ended.code !== 0) broken.push(`the last daemon ended with ${ended.code ?? ended.signal}: ${daemon.said}`);
+  return broken;
+}
+
+/** One content per span id, whole traces, nothing unknown. */
+function judge(receiver: Receiver, starts: ReadonlyMap<string, Start>): string[] {
+  const broken = new Set<string>();
+  const contents = new Map<string, string>();
+  for (const { bytes } of receiver.requests) {
+    for (const [id, content] of contentsOf(bytes)) {
+      const before = contents.get(id);
+      contents.set(id, content);
+      if (before !== undefined && before !== content) broken.add(`span ${id} came with two contents:\n${before}\n${content}`);
+    }
+    for (const [trace, spans] of byTrace(viewWire(bytes))) {
+      const written = starts.get(trace);
+      if (written === undefined) broken.add(`trace ${trace} was never written: ${spans[0]?.container}`);
+      else if (written.fate === 'plain') broken.add(`trace ${trace} is of a container that was handed to runc`);
+      else if (written.fate === 'complete') for (const fault of faultsOf(spans, written)) broken.add(`trace ${trace}: ${fault}`);
+    }
+  }
+  return [...broken].slice(0, 10);
+}
+
+function faultsOf(spans: readonly SpanView[], { lines }: Start): string[] {
+  const marks = lines.filter((line) => line.mark.startsWith('TS')).map((line) => line.time);
+  const known = new Set(spans.map((span) => span.spanId));
+  const roots = spans.filter((span) => span.parent === '');
+  const faults = spans.filter((span) => span.parent !== '' && !known.has(span.parent)).map((span) => `${span.name} came without its parent`);
+  if (roots.length !== 1) faults.push(`${roots.length} roots`);
+  for (const root of roots) if (root.start !== marks[0] || root.end !== marks.at(-1)) faults.push(`the root is not from the first mark to the last`);
+  if (spans.some((span) => span.status !== 0)) faults.push('a complete start came as an error');
+  return faults;
+}
+
+function contentsOf(bytes: Uint8Array): [id: string, content: string][] {
+  const plain = (value: unknown): string => JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each));
+  return readRequest(bytes).flatMap((resource) =>
+    resource.scopes.flatMap((scope) => scope.spans.map((span): [string, string] => [`${span.traceId}/${span.spanId}`, plain([resource.attributes, scope.name, scope.version, span])])));
+}
+
+/** What was sent is what an import of all lines makes. */
+function asImported(folder: string, receiver: Receiver, starts: ReadonlyMap<string, Start>): string[] {
+  const path = join(folder, 'all.log');
+  const lines = [...starts.values()].flatMap((written) => written.lines).sort((a, b) => (a.time < b.time ? -1 : 1));
+  writeFileSync(path, lines.map((line) => `${line.text}\n`).join(''), { mode: 0o644 });
+  const outcome = shimtrace('import', path, '--format', 'otlp-json', '--host-id', HOST);
+  if (outcome.code !== 0) return [`import ended with ${outcome.code}: ${outcome.stderr}`];
+  const imported = byTrace(outcome.stdout.trim().split('\n').flatMap((line) => viewJson(JSON.parse(line))));
+  const sent = new Map(receiver.requests.flatMap(({ bytes }) => [...byTrace(viewWire(bytes))]));
+  const text = (spans: readonly SpanView[] | undefined): string => JSON.stringify(spans, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each));
+  return completeOf(starts).filter((trace) => text(sent.get(trace)) !== text(imported.get(trace))).slice(0, 5)
+    .map((trace) => `trace ${trace} is not what an import makes:\n${text(sent.get(trace))}\n${text(imported.get(trace))}`);
+}
+
+function repeatsOf(receiver: Receiver): number {
+  const seen = new Set<string>();
+  let repeats = 0;
+  for (const { bytes } of receiver.requests) {
+    for (const trace of new Set(viewWire(bytes).map((span) => span.traceId))) {
+      if (seen.has(trace)) repeats++;
+      seen.add(trace);
+    }
+  }
+  return repeats;
+}

@@ -1,0 +1,99 @@
+/** Runs shimtrace as a user does: as a process of its own. */
+import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const ROOT = join(import.meta.dirname, '../..');
+const BUILT = join(ROOT, 'dist/main.js');
+
+/** The built entry; the sources themselves while they are newer, so that a test never judges yesterday's build. */
+function entry(): string {
+  const built = statSync(BUILT, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = globSync('src/**/*.ts', { cwd: ROOT });
+  return sources.every((path) => statSync(join(ROOT, path)).mtimeMs <= built) ? BUILT : join(ROOT, 'src/main.ts');
+}
+export const ENTRY = entry();
+
+/** The surroundings of the test must not steer it. */
+function environment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(OTEL_|SHIMTRACE_|NODE_|VITEST|npm_)/.test(name));
+  return { ...Object.fromEntries(kept), NO_COLOR: '1' };
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A running `shimtrace run`. */
+export class Daemon {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<Ended>;
+  #said = '';
+
+  constructor(args: readonly string[]) {
+    this.#child = spawn(process.execPath, [ENTRY, 'run', ...args], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (chunk: Buffer) => (this.#said = `${this.#said}${chunk.toString()}`.slice(-20_000)));
+    this.#ended = once(this.#child, 'close').then(() => ({ code: this.#child.exitCode, signal: this.#child.signalCode }));
+  }
+
+  /** The end of all it wrote. */
+  get said(): string {
+    return this.#said;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** How it ended; fails after `limit` ms. */
+  ended(limit: number): Promise<Ended> {
+    return within(limit, this.#ended, () => `shimtrace did not end within ${limit} ms; it said:\n${this.#said}`);
+  }
+
+  async kill(): Promise<Ended> {
+    this.signal('SIGKILL');
+    return this.ended(5_000);
+  }
+}
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end. */
+export function shimtrace(...args: readonly string[]): Outcome {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [ENTRY, ...args], {
+    env: environment(), encoding: 'utf8', timeout: 30_000, maxBuffer: 256 << 20, stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  if (error !== undefined) throw error;
+  return { code: status, stdout, stderr };
+}
+
+/** Waits until the condition holds, looking every 20 ms; fails with what `about` says after `limit` ms. */
+export async function until(limit: number, condition: () => boolean | Promise<boolean>, about: () => string): Promise<void> {
+  for (const end = performance.now() + limit; !(await condition());) {
+    if (performance.now() > end) throw new Error(`waited ${limit} ms in vain: ${about()}`);
+    await pause(20);
+  }
+}
+
+async function within<T>(limit: number, promise: Promise<T>, about: () => string): Promise<T> {
+  const stop = new AbortController();
+  const late = pause(limit, undefined, { signal: stop.signal }).then(() => { throw new Error(about()); });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    stop.abort();
+    late.catch(() => undefined);
+  }
+}
