@@ -3,13 +3,13 @@ import { sourceKey } from '../model/source.ts';
 import type { Intake, SourceKey } from '../model/source.ts';
 import { Content, FROM_ZERO, startAtZero } from './content.ts';
 import type { StartingPoint } from './content.ts';
-import { digest, GUARD_BYTES, HEAD_BYTES, holds, readAt } from './identity.ts';
+import { GUARD_BYTES, HEAD_BYTES, holds, readAt } from './identity.ts';
 import type { FileId } from './identity.ts';
 import { NEWLINE } from './lines.ts';
 import type { FollowPattern } from './pattern.ts';
 import type { FileRecord } from './record.ts';
 import type { Log } from './report.ts';
-import { family, packedHead } from './siblings.ts';
+import { family, packedHolds } from './siblings.ts';
 
 export interface Beginning {
   readonly key: SourceKey;
@@ -141,9 +141,7 @@ export class Contents {
     return this.known().some((content) => {
       const print = content.fingerprint();
       if (print.head.length === 0) return false;
-      if (holds(fd, print)) return true;
-      const head = packedHead(fd, print.head.length);
-      return head !== undefined && digest(head) === print.head.hash;
+      return holds(fd, print) || packedHolds(fd, print);
     });
   }
 

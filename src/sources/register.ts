@@ -9,15 +9,15 @@ import type { Newest } from './contents.ts';
 import { drain } from './drain.ts';
 import type { Drained } from './drain.ts';
 import { Held } from './held.ts';
-import { fileId, holds, openSafely, readAt, sameFile } from './identity.ts';
+import { fileId, holds, inodeOf, openSafely, sameFile } from './identity.ts';
 import type { Fingerprint, OpenedFile, Trust } from './identity.ts';
 import type { FollowPattern } from './pattern.ts';
 import { FileReader, sharedBuffer } from './reader.ts';
 import type { FileRecord } from './record.ts';
 import { ioProblem } from './report.ts';
 import type { Log, Problem } from './report.ts';
-import { byAge, findContent, missedParts } from './siblings.ts';
-import type { Found } from './siblings.ts';
+import { byAge, findContent, missedParts, MOST_ATTEMPTS, packedHead } from './siblings.ts';
+import type { Found, Sibling } from './siblings.ts';
 
 export interface RegisterSettings {
   readonly intake: Intake;
@@ -204,25 +204,36 @@ export class Register {
 
   /** Rotated parts between the newest known content and this file, which went through its path unseen. */
   #readMissed(held: Held, newest: Newest): void {
-    const { trust, log } = this.#settings;
-    for (const part of missedParts(held.path, newest, (inode) => this.held.has(inode), log)) {
-      const opening = openSafely(part.path, trust);
-      if (opening.kind !== 'opened') continue;
-      const { file } = opening;
-      if (this.contents.isKnown(file.fd)) {
-        closeSync(file.fd);
-        continue;
-      }
-      const rank = this.contents.nextRank(held.path);
-      log('info', 'rotated_unseen', { path: part.path, rank });
-      const { id, mtime } = file;
-      const plain = compressionOf(readAt(file.fd, 0, 4)) === 'none';
-      const start = plain ? startAtZero(file.fd) : FROM_ZERO;
-      const { path, pattern } = held;
-      const content = this.contents.begin({ key: this.contents.freeKey(id), path, rank, fresh: false, id, mtime, start, pattern });
-      if (plain) this.#adopt(this.hold(file, part.path, pattern, false), content);
-      else void this.#drain(content, [{ kind: 'compressed', path: part.path, file }], undefined);
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const parts = missedParts(held.path, newest, (inode) => this.#isTaken(inode), this.#settings.log);
+      const moved = parts.filter((part) => !this.#readPart(part, held));
+      if (moved.length === 0) return;
     }
+  }
+
+  /** False: the part is not where it was, because it is being rotated right now. */
+  #readPart(part: Sibling, { path, pattern }: Held): boolean {
+    const { trust, log } = this.#settings;
+    const opening = openSafely(part.path, trust);
+    if (opening.kind !== 'opened') return opening.kind === 'refused';
+    const { file } = opening;
+    const { fd, id, mtime } = file;
+    if (!sameFile(id, part.id) || this.contents.isKnown(fd)) {
+      closeSync(fd);
+      return sameFile(id, part.id);
+    }
+    const rank = this.contents.nextRank(path);
+    log('info', 'rotated_unseen', { path: part.path, rank });
+    const head = packedHead(fd);
+    const start = head === undefined ? startAtZero(fd) : { ...FROM_ZERO, head };
+    const content = this.contents.begin({ key: this.contents.freeKey(id), path, rank, fresh: false, id, mtime, start, pattern });
+    if (head === undefined) this.#adopt(this.hold(file, part.path, pattern, false), content);
+    else void this.#drain(content, [{ kind: 'compressed', path: part.path, file }], undefined);
+    return true;
+  }
+
+  #isTaken(inode: string): boolean {
+    return this.held.has(inode) || [...this.draining].some(({ content }) => inodeOf(content.id) === inode);
   }
 
   async #drain(content: Content, found: readonly Found[], print: Fingerprint | undefined): Promise<void> {
@@ -252,7 +263,7 @@ export class Register {
 
   #find(path: string, wanted: Fingerprint & Pick<FileRecord, 'id'>): Found[] {
     const { trust, log } = this.#settings;
-    return findContent(path, wanted.id, wanted, { trust, log, taken: (inode) => this.held.has(inode) });
+    return findContent(path, wanted.id, wanted, { trust, log, taken: (inode) => this.#isTaken(inode) });
   }
 
   #waiting(): Held[] {

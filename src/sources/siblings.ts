@@ -3,7 +3,7 @@ import type { BigIntStats } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { compressionOf } from './archive.ts';
-import { digest, fileId, holds, inodeOf, openSafely, readAt, sameFile } from './identity.ts';
+import { digest, fileId, HEAD_BYTES, holds, inodeOf, openSafely, readAt, sameFile } from './identity.ts';
 import type { FileId, Fingerprint, OpenedFile, Trust } from './identity.ts';
 import { reasonOf } from './report.ts';
 import type { Log } from './report.ts';
@@ -33,6 +33,8 @@ const PACKED = /\.(?:gz|zst)$/;
 const ROTATED = /(?:\.\d{1,9}|[.-]\d{4}-?\d{2}-?\d{2}[\dT:._Z-]*|\.old)$/;
 /** `name-2026-11-20T23-14-05.123.log`: what lumberjack, Go's usual rotator, inserts. Groups: 1 stem, 2 extension. */
 const STAMPED = /^(.+)-\d{4}-\d{2}-\d{2}T[\d-]+(?:\.\d+)?(\.[A-Za-z]+)$/;
+/** How often a folder is read again because it changed under the reading. */
+export const MOST_ATTEMPTS = 10;
 /** So much of a compressed file surely holds its first KiB: a zstd block is at most 128 KiB. */
 const PACKED_HEAD = 256 << 10;
 
@@ -45,8 +47,24 @@ export function family(path: string): string {
   return join(dirname(path), stamped === null ? name : `${stamped[1] ?? ''}${stamped[2] ?? ''}`);
 }
 
-/** Regular files next to `path` whose names begin like its own. Oldest last change first. */
+/**
+ * Regular files next to `path` whose names begin like its own, oldest content first. A rotator that renames while the
+ * folder is read can hide a file, so it is read until two readings agree.
+ */
 export function siblingsOf(path: string, log: Log): Sibling[] {
+  let found = readSiblings(path, log);
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const again = readSiblings(path, log);
+    if (sameList(found, again)) break;
+    found = again;
+  }
+  return found.sort(byAge);
+}
+
+const sameList = (a: readonly Sibling[], b: readonly Sibling[]): boolean =>
+  a.length === b.length && a.every((each, index) => each.path === b[index]?.path && sameFile(each.id, b[index].id));
+
+function readSiblings(path: string, log: Log): Sibling[] {
   const folder = dirname(path);
   const base = basename(family(path));
   const stem = base.slice(0, base.length - extname(base).length);
@@ -60,7 +78,7 @@ export function siblingsOf(path: string, log: Log): Sibling[] {
   } catch (error) {
     log('debug', 'siblings_unreadable', { folder, why: reasonOf(error) });
   }
-  return found.sort(byAge);
+  return found;
 }
 
 /**
@@ -84,12 +102,25 @@ const statOf = (path: string): BigIntStats | undefined => lstatSync(path, { bigi
  * owns them. Same name and age are no proof: only bytes are.
  */
 export function findContent(path: string, id: FileId, print: Fingerprint, search: SiblingSearch): Found[] {
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const found = findOnce(path, id, print, search);
+    if (found !== 'moved') return found;
+  }
+  return [];
+}
+
+/** `moved`: files changed their names under the search, and the content was not among those that did not. */
+function findOnce(path: string, id: FileId, print: Fingerprint, search: SiblingSearch): Found[] | 'moved' {
   const found: Found[] = [];
+  let moved = false;
   const siblings = siblingsOf(path, search.log).filter((sibling) => !search.taken(inodeOf(sibling.id)));
   for (const sibling of siblings.sort((a, b) => Number(sameFile(b.id, id)) - Number(sameFile(a.id, id)))) {
     const opening = openSafely(sibling.path, search.trust);
+    if (opening.kind === 'absent') moved = true;
     if (opening.kind !== 'opened') continue;
-    const kind = compare(opening.file, print, sibling.path, search.log);
+    const same = sameFile(opening.file.id, sibling.id);
+    if (!same) moved = true;
+    const kind = same ? compare(opening.file, print, sibling.path, search.log) : undefined;
     if (kind === undefined) {
       closeSync(opening.file.fd);
       continue;
@@ -98,7 +129,7 @@ export function findContent(path: string, id: FileId, print: Fingerprint, search
     found.push({ kind, path: sibling.path, file: opening.file });
     if (kind === 'plain') break;
   }
-  return found;
+  return moved && found.length === 0 ? 'moved' : found;
 }
 
 function compare(file: OpenedFile, print: Fingerprint, path: string, log: Log): Found['kind'] | undefined {
@@ -106,23 +137,33 @@ function compare(file: OpenedFile, print: Fingerprint, path: string, log: Log): 
   if (print.head.length === 0) return undefined;
   try {
     if (holds(file.fd, print)) return 'plain';
-    const head = packedHead(file.fd, print.head.length);
-    return head !== undefined && digest(head) === print.head.hash ? 'compressed' : undefined;
+    return packedHolds(file.fd, print) ? 'compressed' : undefined;
   } catch (error) {
     log('debug', 'sibling_unreadable', { path, why: reasonOf(error) });
     return undefined;
   }
 }
 
-/** The first `length` bytes of what a compressed file holds; undefined if it is none or holds less. */
-export function packedHead(fd: number, length: number): Buffer | undefined {
+/** The file is compressed and what it holds begins with the fingerprint's head. */
+export function packedHolds(fd: number, print: Fingerprint): boolean {
+  const head = packedHead(fd)?.subarray(0, print.head.length);
+  return head !== undefined && head.length === print.head.length && digest(head) === print.head.hash;
+}
+
+/** The first KiB (less, if there is less) of what a compressed file holds, nothing if it is damaged; undefined if it is none. */
+export function packedHead(fd: number): Buffer | undefined {
   const packed = readAt(fd, 0, PACKED_HEAD);
   const compression = compressionOf(packed);
   if (compression === undefined || compression === 'none') return undefined;
-  const bytes = compression === 'gzip'
-    ? gunzipSync(packed, { finishFlush: constants.Z_SYNC_FLUSH })
-    : zstdDecompressSync(packed, { finishFlush: constants.ZSTD_e_flush });
-  return bytes.length < length ? undefined : bytes.subarray(0, length);
+  try {
+    const bytes = compression === 'gzip'
+      ? gunzipSync(packed, { finishFlush: constants.Z_SYNC_FLUSH })
+      : zstdDecompressSync(packed, { finishFlush: constants.ZSTD_e_flush });
+    return Buffer.from(bytes.subarray(0, HEAD_BYTES));
+  } catch {
+    // Whoever reads it to its end meets the damage again and reports it.
+    return Buffer.alloc(0);
+  }
 }
 
 /** What the newest known content of a chain tells about the unknown ones after it. Times in ns since the epoch. */
