@@ -33,7 +33,7 @@ function startOf(random: Random, generation: Generation, at: bigint): Start {
   return { generation, container: id, lines, trace: traceIdOf(HOST, id, at) };
 }
 
-describe.skipIf(missing !== undefined)(`live, against a real Jaeger${missing === undefined ? '' : ` (skipped: ${missing})`}`, { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)(`live, against a real Jaeger${missing === undefined ? '' : ` [${missing}]`}`, { timeout: 60_000 }, () => {
   const folder = mkdtempDisposableSync(join(tmpdir(), 'shimtrace-live-'));
   const logOf = (generation: Generation): string => join(folder.path, generation, 'timestamps.log');
   const starts: Start[] = [];

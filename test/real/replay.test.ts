@@ -18,7 +18,7 @@ import type { SpanView } from './spans.ts';
 const HOST = 'replay-host';
 const missing = noJaeger ?? noRecordings;
 
-describe.skipIf(missing !== undefined)(`recordings of real urunc, replayed${missing === undefined ? '' : ` (skipped: ${missing})`}`, { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)(`recordings of real urunc, replayed${missing === undefined ? '' : ` [${missing}]`}`, { timeout: 60_000 }, () => {
   const folder = mkdtempDisposableSync(join(tmpdir(), 'shimtrace-replay-'));
   const begun = now();
   let starts: readonly ExpectedStart[] = [];

@@ -2,22 +2,15 @@
  * Recorded logs of real urunc, played again: the same lines at the same pace, with new container ids and present times;
  * the truth that was stamped beside them moves along.
  */
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { corpusFile, haveCorpus, rawLines, truth } from '../support/corpus.ts';
+import type { Truth } from '../support/corpus.ts';
 import type { Random } from '../support/random.ts';
 import { GENERATIONS } from '../support/uruncwriter.ts';
 import type { Generation, WrittenLine } from '../support/uruncwriter.ts';
 
-const CORPUS = join(import.meta.dirname, '../../../shared/corpus/urunc-real');
-
 /** Why there is nothing to replay; undefined: there is. */
-export const missing: string | undefined = existsSync(join(CORPUS, 'INDEX.md')) ? undefined : `no recordings at ${CORPUS}`;
-
-export interface Truth {
-  readonly time: bigint;
-  readonly what: string;
-  readonly id: string;
-}
+export const missing: string | undefined = haveCorpus ? undefined : 'no recordings: ../shared/corpus is absent';
 
 /** One complete start as it must come out. */
 export interface ExpectedStart {
@@ -49,20 +42,19 @@ const EXITS = ['/tasks/exit', 'urunc kill begins', 'removed'];
 /** All cases with at least one complete start, shifted so that each begins at `at`. */
 export function replays(random: Random, at: bigint): Replay[] {
   return GENERATIONS.flatMap((generation) =>
-    readdirSync(join(CORPUS, generation))
+    readdirSync(corpusFile(`urunc-real/${generation}`))
       .filter((name) => name.endsWith('.truth.tsv'))
       .map((name) => name.slice(0, -'.truth.tsv'.length))
-      .filter((name) => existsSync(join(CORPUS, generation, `${name}.log`)))
+      .filter((name) => existsSync(logPath(generation, name)))
       .map((name) => replay(random, generation, name, at))
       .filter((one) => one.starts.length > 0));
 }
 
 function replay(random: Random, generation: Generation, name: string, at: bigint): Replay {
-  const base = join(CORPUS, generation, name);
-  const truth = readTruth(`${base}.truth.tsv`);
-  const before = existsSync(`${base}.log.1`) ? readLog(`${base}.log.1`) : [];
-  const lines = readLog(`${base}.log`);
-  const first = [truth, before, lines].flatMap((each) => each.map(({ time }) => time)).reduce((a, b) => (a < b ? a : b));
+  const told = truth(generation, name);
+  const before = readLog(`${logPath(generation, name)}.1`);
+  const lines = readLog(logPath(generation, name));
+  const first = [told, before, lines].flatMap((each) => each.map(({ time }) => time)).reduce((a, b) => (a < b ? a : b));
   // Whole milliseconds: the recorded nanoseconds stay as odd as they were.
   const shift = ((at - first) / 1_000_000n) * 1_000_000n;
   const ids = new Map<string, string>();
@@ -76,36 +68,25 @@ function replay(random: Random, generation: Generation, name: string, at: bigint
     const time = line.time + shift;
     return { ...line, id, time, text: line.text.replaceAll(line.id, id).replace(String(line.time), String(time)) };
   };
-  const movedTruth = truth.map((one) => ({ ...one, id: renamed(one.id), time: one.time + shift }));
+  const movedTruth = told.map((one) => ({ ...one, container: renamed(one.container), time: one.time + shift }));
   const played = { before: before.map(moved), lines: lines.map(moved) };
   return { generation, case: name, ...played, starts: expected(generation, name, [...played.before, ...played.lines], movedTruth) };
 }
 
-const readTruth = (path: string): Truth[] =>
-  readFileSync(path, 'utf8').trim().split('\n').map((row) => {
-    const [time = '', , what = '', id = ''] = row.split('\t');
-    return { time: BigInt(time), what, id };
-  });
+const logPath = (generation: Generation, name: string): string => corpusFile(`urunc-real/${generation}/${name}.log`);
 
-/** In the order of the file. */
-function readLog(path: string): WrittenLine[] {
-  return readFileSync(path, 'utf8').trim().split('\n').map((text) => {
-    const id = /"containerID":"([^"]+)"/.exec(text)?.[1];
-    const mark = /"timestampID":"([^"]+)"/.exec(text)?.[1];
-    const time = /"time":(\d+)/.exec(text)?.[1];
-    if (id === undefined || mark === undefined || time === undefined) throw new Error(`${path}: no line of urunc: ${text}`);
-    return { id, mark, time: BigInt(time), text };
-  });
-}
+/** In the order of the file; nothing for one that was never renamed away. */
+const readLog = (path: string): WrittenLine[] =>
+  existsSync(path) ? rawLines(readFileSync(path)).map(({ id, mark, time, text }) => ({ id, mark: mark.split(' ')[0] ?? mark, time, text })) : [];
 
 /** The n-th start of an id lies between its n-th beginning and its n-th exit. */
-function expected(generation: Generation, name: string, lines: readonly WrittenLine[], truth: readonly Truth[]): ExpectedStart[] {
+function expected(generation: Generation, name: string, lines: readonly WrittenLine[], told: readonly Truth[]): ExpectedStart[] {
   const starts: ExpectedStart[] = [];
   for (const [id, own] of Map.groupBy(lines, (line) => line.id)) {
     const marks = own.filter((line) => line.mark.startsWith('TS')).sort((a, b) => (a.time < b.time ? -1 : 1));
     const openings = marks.filter((line) => line.mark === 'TS00');
-    const begins = truth.filter((one) => one.id === id && BEGINS.has(one.what));
-    const exits = EXITS.map((what) => truth.filter((one) => one.id === id && one.what === what)).find((found) => found.length > 0) ?? [];
+    const begins = told.filter((one) => one.container === id && BEGINS.has(one.what));
+    const exits = EXITS.map((what) => told.filter((one) => one.container === id && one.what === what)).find((found) => found.length > 0) ?? [];
     openings.forEach((opening, index) => {
       const next = openings[index + 1]?.time;
       const ofStart = marks.filter((line) => line.time >= opening.time && (next === undefined || line.time < next));

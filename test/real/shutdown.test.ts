@@ -5,7 +5,7 @@ import type { DisposableTempDir } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Random } from '../support/random.ts';
 import { portOf, Receiver, status } from '../support/receiver.ts';
 import { start } from '../support/uruncwriter.ts';
@@ -20,6 +20,7 @@ const SETTLE_MS = 500;
 let folder: DisposableTempDir;
 let host: Host;
 const daemons: Daemon[] = [];
+vi.setConfig({ testTimeout: 60_000 });
 beforeEach(() => {
   folder = mkdtempDisposableSync(join(tmpdir(), 'shimtrace-shutdown-'));
   host = new Host(join(folder.path, 'timestamps.log'));
