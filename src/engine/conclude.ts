@@ -25,16 +25,18 @@ export function conclude(
   if (episode.kind === 'stray' || !members.some((event) => !event.spelling.loose)) return { kind: 'loose', counts: ['loose_without_start'] };
   const { runtime } = episode;
   const decision = episode.decide(members);
-  const none = nothing(runtime, members, decision.schemes);
+  const whole = episode.history(members);
+  const none = nothing(runtime, whole, decision.schemes);
   if (none !== undefined) return { kind: 'nothing', counts: [none], tombstone: bury(episode, members, hostId, 'nothing', keyOf) };
   const fault = episode.kind === 'inside' ? 'log_begins_inside' : episode.cut;
-  const outcome = fault === undefined ? judge(runtime, members, decision.schemes) : 'incomplete';
+  const outcome = fault === undefined ? judge(runtime, whole, decision.schemes) : 'incomplete';
   const tombstone = bury(episode, members, hostId, outcome, keyOf);
   const trace = fold({
     traceId: tombstone.traceId,
     runtime,
     container: episode.container,
     events: members,
+    whole,
     outcome,
     decision,
     fault,

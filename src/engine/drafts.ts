@@ -26,6 +26,8 @@ export interface Draft {
   readonly credit: Credit;
   readonly waits: boolean;
   readonly incomplete: boolean;
+  /** One of a chain: the others of its component follow it, also where they took no time, and never lie inside it. */
+  readonly step: boolean;
   readonly by: readonly string[];
 }
 
@@ -77,6 +79,7 @@ function stretch(runtime: CompiledRuntime, rule: CompiledBetween, marks: Marks, 
     credit: rule.credit,
     waits: rule.waits,
     incomplete: cutShort,
+    step: false,
     by: rule.by,
   });
 }
@@ -113,6 +116,7 @@ function chain(runtime: CompiledRuntime, rule: CompiledSteps, marks: Marks, sche
         credit: rule.credit,
         waits: step.waits,
         incomplete: false,
+        step: true,
         by: [],
       });
     }
@@ -151,7 +155,7 @@ function holder(arranged: readonly Draft[], before: number, draft: Draft, runtim
   for (let at = 1; at < before; at++) {
     const outer = arranged[at];
     if (outer === undefined || outer.start > draft.start || outer.end < draft.end || outer.credit === 'caller') continue;
-    const holds = outer.service === draft.service || layerOf(runtime, outer.service) < layerOf(runtime, draft.service);
+    const holds = outer.service === draft.service ? !outer.step : layerOf(runtime, outer.service) < layerOf(runtime, draft.service);
     const tightness = outer.end - outer.start;
     if (holds && tightness <= length) {
       best = at;

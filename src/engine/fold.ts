@@ -30,6 +30,8 @@ export interface Episode {
   readonly container: string;
   /** In order, without duplicates; at least one that is not loose by design. */
   readonly events: readonly Event[];
+  /** The same, after what an earlier part of this start had shown. */
+  readonly whole: readonly Event[];
   readonly outcome: Outcome;
   readonly decision: Decision;
   /** Why an incomplete episode is one, when it is not that marks were missing. */
@@ -93,7 +95,7 @@ export function fold(episode: Episode): Trace {
     loose,
     arranged: arrange(root, made, runtime),
     failure: failureText(episode, last),
-    findings: findingsOf(decision),
+    findings: findingsOf(runtime, decision),
   };
   return {
     id: details.id,
@@ -176,6 +178,7 @@ function rootDraft(runtime: CompiledRuntime, outcome: Outcome, opening: Event, l
     credit: 'runtime',
     waits: false,
     incomplete: outcome === 'incomplete',
+    step: false,
     by: [],
   };
 }
@@ -194,20 +197,21 @@ function failureText(episode: Episode, last: Placed): string | undefined {
 }
 
 function missing(episode: Episode): string {
-  const { runtime, events, decision } = episode;
-  const complete = decision.schemes.filter((scheme) => completion(runtime, events, scheme) !== undefined);
+  const { runtime, whole, decision } = episode;
+  const complete = decision.schemes.filter((scheme) => completion(runtime, whole, scheme) !== undefined);
   if (complete.length > 0) {
     const names = complete.map((scheme) => runtime.schemes[scheme]).join(' or ');
     return `as a log of ${runtime.name} ${names} it would be complete: pin the version with --scheme`;
   }
-  const seen = new Set(events.map((event) => meaning(event, decision.schemes)));
+  const seen = new Set(whole.map((event) => meaning(event, decision.schemes)));
   const names = runtime.start.until.filter((mark) => !seen.has(mark)).map((mark) => `"${mark.name}"`);
   return `${names.join(' and ')} never came`;
 }
 
-function findingsOf(decision: Decision): Finding[] {
+function findingsOf(runtime: CompiledRuntime, decision: Decision): Finding[] {
   if (decision.refusedPin === undefined) return [];
-  return [{ id: 'scheme-mismatch', text: `the pinned version ${decision.refusedPin} was refused: it does not write these lines` }];
+  const found = schemeNames(runtime, decision).join(' or ');
+  return [{ id: 'scheme-mismatch', text: `the pinned version ${decision.refusedPin} was refused: these lines are those of ${found}` }];
 }
 
 const looseEvent = (placed: Placed, reason: LooseReason): LooseEvent => ({

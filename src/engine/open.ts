@@ -89,8 +89,8 @@ export class OpenEpisode {
     this.changed = true;
   }
 
-  /** The start's earlier spellings, so that its version is decided from all of it. */
-  #history(events: readonly Event[]): readonly Event[] {
+  /** These events after the start's earlier spellings: its version and its end are decided from all of it. */
+  history(events: readonly Event[]): readonly Event[] {
     const { previous } = this;
     const [first] = events;
     if (previous === undefined || first === undefined) return events;
@@ -103,7 +103,7 @@ export class OpenEpisode {
   decide(events: readonly Event[]): Decision {
     const whole = events.length === this.events.length;
     if (whole && this.#decision !== undefined) return this.#decision;
-    const decision = decide(this.runtime, this.#history(events), this.pin);
+    const decision = decide(this.runtime, this.history(events), this.pin);
     if (whole) this.#decision = decision;
     return decision;
   }
@@ -116,7 +116,8 @@ export class OpenEpisode {
     const patience = this.runtime.start.rule.patience ?? waiting.patience;
     const settle = this.runtime.start.rule.settle ?? waiting.settle;
     const within = this.#withoutGap(patience);
-    const end = this.#completers >= this.runtime.start.until.length ? this.#completedAt(within) : undefined;
+    const mayEnd = this.previous !== undefined || this.#completers >= this.runtime.start.until.length;
+    const end = mayEnd ? this.#completedAt(within) : undefined;
     this.complete = end !== undefined;
     if (end !== undefined) {
       this.due = after(end, settle);
@@ -141,11 +142,12 @@ export class OpenEpisode {
 
   /** When the last expected mark came, under every version that remains; undefined: it is still awaited under one. */
   #completedAt(events: readonly Event[]): Nanos | undefined {
-    let latest: Nanos | undefined;
+    const whole = this.history(events);
+    let latest = this.opened;
     for (const scheme of this.decide(events).schemes) {
-      const last = completion(this.runtime, events, scheme);
+      const last = completion(this.runtime, whole, scheme);
       if (last === undefined) return undefined;
-      if (latest === undefined || last.time > latest) latest = last.time;
+      if (last.time > latest) latest = last.time;
     }
     return latest;
   }

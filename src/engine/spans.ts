@@ -134,7 +134,8 @@ const ends = ({ from, to }: Draft): Attributes => [
 function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
   const events: SpanEvent[] = [];
   const take = (placed: Placed): void => {
-    if (placed.mark !== undefined && owns(details.arranged, at, placed)) events.push(spanEvent(placed, nameOf(placed), undefined));
+    const loose = at === 0 && details.loose.some((one) => one.placed.event === placed.event);
+    if (!loose && placed.mark !== undefined && owns(details.arranged, at, placed)) events.push(spanEvent(placed, nameOf(placed), undefined));
   };
   take(draft.from);
   if (draft.to.event !== draft.from.event) take(draft.to);
