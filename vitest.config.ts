@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config';
 const APART = ['real', 'faults', 'bench'];
 
 export default defineConfig(({ mode }) => ({
-  test: APART.includes(mode)
-    ? { include: [`test/${mode}/**/*.test.ts`] }
-    : { include: ['test/**/*.test.ts'], exclude: APART.map((suite) => `test/${suite}/**`) },
+  test: {
+    // Properties take seconds on a busy machine; what hangs still ends.
+    testTimeout: 30_000,
+    ...(APART.includes(mode)
+      ? { include: [`test/${mode}/**/*.test.ts`] }
+      : { include: ['test/**/*.test.ts'], exclude: APART.map((suite) => `test/${suite}/**`) }),
+  },
 }));

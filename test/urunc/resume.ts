@@ -45,13 +45,15 @@ export function resumed(log: string, cut: number, random: Random, { hasty = fals
 
 /** A clock of the world in which this log was written: the next line is not there yet, or not late beyond its lateness. */
 function standing(log: string, at: number, random: Random) {
-  const [last] = rawLines(log.slice(0, at).split('\n').slice(-2).join('\n'));
-  const [next] = rawLines(log.slice(at).split('\n', 1).join(''));
+  const last = at === 0 ? undefined : lineAt(log, log.lastIndexOf('\n', at - 2) + 1);
+  const next = lineAt(log, at);
   const from = last?.time ?? 0n;
   const to = next === undefined ? from : next.time + LATENESS - 1n;
   const now = to > from ? from + BigInt(Math.floor(random.next() * Number(to - from))) : from;
   return clockAt(now, Number(now - 1_795_000_000_000_000_000n) / 1e6);
 }
+
+const lineAt = (log: string, start: number) => rawLines(log.slice(start, start + 400).split('\n', 1).join(''))[0];
 
 /** @throws Error when one id was sent with two contents. */
 export function union(sent: readonly Sent[]): Map<string, string> {
