@@ -25,7 +25,10 @@ it.each(['a.log', 'a.log*'])('a fast writer with rotations, late writes and rest
   const total = 30_000;
   const start = (): void => bench.start([glob], { options: { sweepMs: 200, busySweepMs: 50, graceMs: 500 } });
   try {
+    // The file must have been seen once at its path: what is rotated away before that belongs to nothing.
+    bench.folder.write('a.log', 'first\n');
     start();
+    await bench.expectLines(['first']);
     const writer = spawn(process.execPath, ['-e', WRITER, bench.folder.path, String(total), '60'], { stdio: ['ignore', 'ignore', 'inherit'] });
     for (let restart = 1; restart <= 3; restart++) {
       const share = restart * total / 5;
@@ -34,8 +37,8 @@ it.each(['a.log', 'a.log*'])('a fast writer with rotations, late writes and rest
       start();
     }
     await until(() => writer.exitCode === 0);
-    await until(() => bench.lines.length >= total, () => ({ lines: bench.lines.length, events: bench.journal.entries.slice(-60) }));
-    const numbers = bench.lines.map((line) => Number(/^line (\d+) x*$/.exec(line)?.[1] ?? -1)).sort((a, b) => a - b);
+    await until(() => bench.lines.length > total, () => ({ lines: bench.lines.length, events: bench.journal.entries.slice(-60) }));
+    const numbers = bench.lines.slice(1).map((line) => Number(/^line (\d+) x*$/.exec(line)?.[1] ?? -1)).sort((a, b) => a - b);
     expect(numbers.findIndex((number, index) => number !== index)).toBe(-1);
     expect(bench.follower.counters['lost']).toBe(0);
   } finally {
