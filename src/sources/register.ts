@@ -107,10 +107,9 @@ export class Register {
 
   /** Nothing can come any more from a file that left: closes it. A copy at a followed path goes on with its content. */
   finish(held: Held): void {
-    const { content } = held;
     if (this.held.get(held.inode) !== held) return;
-    this.held.delete(held.inode);
-    held.close();
+    this.#drop(held);
+    const { content } = held;
     if (content === undefined) return;
     const heir = this.#waitingWith(content.fingerprint());
     if (heir === undefined) this.contents.end(content);
@@ -119,8 +118,7 @@ export class Register {
 
   /** Frees all descriptors. */
   close(): void {
-    for (const held of this.held.values()) held.close();
-    this.held.clear();
+    for (const held of [...this.held.values()]) this.#drop(held);
   }
 
   #resumeSame(held: Held): void {
@@ -206,8 +204,7 @@ export class Register {
   #readMissed(held: Held, newest: Newest): void {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       const parts = missedParts(held.path, newest, (inode) => this.#isTaken(inode), this.#settings.log);
-      const moved = parts.filter((part) => !this.#readPart(part, held));
-      if (moved.length === 0) return;
+      if (parts.filter((part) => !this.#readPart(part, held)).length === 0) return;
     }
   }
 
@@ -216,8 +213,7 @@ export class Register {
     const { trust, log } = this.#settings;
     const opening = openSafely(part.path, trust);
     if (opening.kind !== 'opened') return opening.kind === 'refused';
-    const { file } = opening;
-    const { fd, id, mtime } = file;
+    const { file, file: { fd, id, mtime } } = opening;
     if (!sameFile(id, part.id) || this.contents.isKnown(fd)) {
       closeSync(fd);
       return sameFile(id, part.id);
@@ -275,9 +271,13 @@ export class Register {
   }
 
   #refuse(held: Held, problem: Problem): void {
+    this.#drop(held);
+    this.#settings.refused(held, problem);
+  }
+
+  #drop(held: Held): void {
     this.held.delete(held.inode);
     held.close();
-    this.#settings.refused(held, problem);
   }
 
   /** A file that cannot be read is a problem of that file alone. */
