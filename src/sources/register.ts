@@ -16,7 +16,7 @@ import { FileReader, sharedBuffer } from './reader.ts';
 import type { FileRecord } from './record.ts';
 import { ioProblem } from './report.ts';
 import type { Log, Problem } from './report.ts';
-import { byAge, findContent, missedParts, MOST_ATTEMPTS, packedHead } from './siblings.ts';
+import { byAge, findContent, missedParts, MOST_ATTEMPTS, packedHead, packedProblem } from './siblings.ts';
 import type { Found, Sibling } from './siblings.ts';
 
 export interface RegisterSettings {
@@ -290,11 +290,3 @@ export class Register {
     }
   }
 }
-
-const packedProblem = (where: string, compression: string): Problem => ({
-  kind: 'compressed',
-  what: `not followed: it is a ${compression} file`,
-  where,
-  why: 'a compressed file does not grow by lines; it is read only as the rotated part of a file that was followed',
-  todo: `read it with: shimtrace import ${where}`,
-});

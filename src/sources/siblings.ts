@@ -6,7 +6,7 @@ import { compressionOf } from './archive.ts';
 import { digest, fileId, HEAD_BYTES, holds, inodeOf, openSafely, readAt, sameFile } from './identity.ts';
 import type { FileId, Fingerprint, OpenedFile, Trust } from './identity.ts';
 import { reasonOf } from './report.ts';
-import type { Log } from './report.ts';
+import type { Log, Problem } from './report.ts';
 
 /** A file that lies where the rotated parts of another one would lie. */
 export interface Sibling {
@@ -187,3 +187,12 @@ export function missedParts(path: string, newest: Newest, taken: (inode: string)
     return BigInt(part.id.birth) > BigInt(newest.id.birth) || part.mtime > newest.mtime;
   });
 }
+
+/** Why a compressed file that a pattern names is not followed. */
+export const packedProblem = (where: string, compression: string): Problem => ({
+  kind: 'compressed',
+  what: `not followed: it is a ${compression} file`,
+  where,
+  why: 'a compressed file does not grow by lines; it is read only as the rotated part of a file that was followed',
+  todo: `read it with: shimtrace import ${where}`,
+});
