@@ -85,7 +85,7 @@ export class Daemon {
     const due = this.#parts.ledger.nextDue();
     if (due === undefined) return;
     const wait = Math.min(Math.max(due - this.#parts.clock.steady(), 1), 2 ** 31 - 1);
-    this.#due = setTimeout(() => this.settle(), Math.ceil(wait));
+    this.#due = setTimeout(() => this.settle(), Math.floor(wait));
   }
 
   /** Something changed that the state must follow. */

@@ -218,7 +218,7 @@ export class Ledger implements Intake {
     const { behind, atEnd } = frontier;
     if (behind === 'nowhere' || (behind !== undefined && behind <= episode.due)) return false;
     if (atEnd === undefined || (atEnd !== 'nowhere' && atEnd > episode.due)) return true;
-    return now >= this.#dueAt(episode);
+    return now + TIMER_MS >= this.#dueAt(episode);
   }
 
   /** When a source at its end has passed the episode's due time, on the monotonic clock. */
@@ -334,6 +334,9 @@ export class Ledger implements Intake {
     return found.reading;
   }
 }
+
+/** Timers count whole milliseconds: what is due within the next one is due now. The wait itself is 500 of them. */
+const TIMER_MS = 1;
 
 /** undefined: no such source. nowhere: one of them has not told a time yet. */
 interface Frontier {

@@ -107,20 +107,20 @@ export function start(random: Random, options: StartOptions): WrittenLine[] {
   const tail = processes.create.slice(processes.create.indexOf(pids));
   if (fate === 'killed') {
     // Dies in its CreateRuntime hooks: the pids are the last it wrote; the reexec process goes on to wait.
-    run([pids], early ? reexecUp : spawned + step(2_000, 3_500));
+    run([pids], early ? reexecUp : spawned + step(1_500, 2_800));
     run(preAck, reexecUp);
     return lines.sort(byTime);
   }
-  const created = run(tail, early ? reexecUp : spawned + step(2_000, 3_500));
+  const created = run(tail, early ? reexecUp : spawned + step(1_500, 2_800));
   const ready = run(preAck, reexecUp);
   const ackTime = timeOf(ackSent);
   const postAck = processes.reexec.slice(processes.reexec.indexOf(acked), processes.reexec.indexOf(startReceived));
-  run(postAck, ready > ackTime ? ready : ackTime);
+  const waiting = run(postAck, ready > ackTime ? ready : ackTime);
   if (fate === 'created') return lines.sort(byTime);
   const called = created + BigInt(options.gap ?? random.whole(3_000 * MICRO, 15_000 * MICRO));
   const started = run(processes.start, called);
   const last = processes.reexec.slice(processes.reexec.indexOf(startReceived));
-  run(fate === 'failed' ? last.slice(0, -1) : last, started > ready ? started : ready);
+  run(fate === 'failed' ? last.slice(0, -1) : last, started > waiting ? started : waiting);
   return lines.sort(byTime);
 }
 

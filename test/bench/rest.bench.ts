@@ -1,0 +1,55 @@
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Random } from '../support/random.ts';
+import { start } from '../support/uruncwriter.ts';
+import { MAIN, SHORT, report, startReceiver, usage } from './support.ts';
+
+/** The daemon with nothing to do, and at a steady 2,000 lines a second. */
+export async function bench(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'shimtrace-bench-'));
+  const file = join(folder, 'log');
+  writeFileSync(file, '');
+  const receiver = await startReceiver();
+  const daemon = spawn(process.execPath, [MAIN, 'run', '--file', file, '--otlp', receiver.url, '--state-dir', join(folder, 'state')], { stdio: 'ignore' });
+  const { pid } = daemon;
+  if (pid === undefined) throw new Error('the daemon did not start');
+  try {
+    await pause(SHORT ? 1_500 : 15_000); // until start-up is over: rest is what is measured
+    const atRest = usage(pid);
+    const restSeconds = SHORT ? 1 : 10;
+    await pause(restSeconds * 1_000);
+    const rested = usage(pid);
+    report(`CPU ticks in ${restSeconds} s at rest`, Math.round((rested.cpu - atRest.cpu) * 100), 'ticks', { at: 'most', value: 0 });
+    report('resident at rest', rested.rss, 'MiB', { at: 'most', value: 85 });
+    const busy = usage(pid);
+    const seconds = await write(file, SHORT ? 1 : 30);
+    const done = usage(pid);
+    report('of a core at 2,000 lines/s', (100 * (done.cpu - busy.cpu)) / seconds, '%', { at: 'most', value: 6 });
+    report('resident at 2,000 lines/s', done.rss, 'MiB');
+  } finally {
+    daemon.kill('SIGKILL');
+    receiver.child.kill();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** About 105 starts a second, a write of whole lines every 10 ms, with present times. @returns seconds it took. */
+async function write(file: string, seconds: number): Promise<number> {
+  const random = new Random(7);
+  const began = performance.now();
+  let lines: { time: bigint; text: string }[] = [];
+  let started = 0;
+  for (;;) {
+    const elapsed = (performance.now() - began) / 1_000;
+    if (elapsed >= seconds) return elapsed;
+    const now = BigInt(Date.now()) * 1_000_000n;
+    for (; started < elapsed * (2_000 / 19); started++) lines.push(...start(random, { generation: 'C', id: random.hex(64), at: now }));
+    const due = lines.filter((line) => line.time <= now).sort((a, b) => (a.time < b.time ? -1 : 1));
+    lines = lines.filter((line) => line.time > now);
+    if (due.length > 0) appendFileSync(file, due.map((line) => `${line.text}\n`).join(''));
+    await pause(10);
+  }
+}
