@@ -67,19 +67,16 @@ function sanitized(spans: readonly SpanView[], root: SpanView): { readonly child
       if (parent === undefined) continue;
       moved = true;
       pending.delete(span);
+      if (span.start < parent.start || span.end > parent.end) cut.push(span.name);
       const inside = { ...span, start: span.start < parent.start ? parent.start : span.start, end: span.end > parent.end ? parent.end : span.end };
-      if (inside.start !== span.start || inside.end !== span.end) cut.push(span.name);
-      // A child that begins where its parent ends is dropped by the page, but then it has no length that anybody would miss.
-      if (inside.start >= parent.end) {
-        if (span.end > span.start && !cut.includes(span.name)) cut.push(span.name);
-        continue;
-      }
+      // Also one of no length at the very end of its parent: nobody would miss it.
+      if (inside.start >= parent.end) continue;
       kept.set(span.spanId, inside);
       children.set(parent.spanId, [...(children.get(parent.spanId) ?? []), inside]);
     }
   }
-  const dropped = new Set(spans.filter((span) => !kept.has(span.spanId)).map((span) => span.parent));
-  for (const span of pending) if (!dropped.has(span.parent) || spans.every((each) => each.spanId !== span.parent)) cut.push(span.name);
+  // What hangs on a dropped span, or on none.
+  for (const span of pending) if (span.end > span.start || !spans.some((each) => each.spanId === span.parent)) cut.push(span.name);
   return { children, cut };
 }
 

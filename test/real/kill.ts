@@ -114,8 +114,10 @@ function misbehave(random: Random): Behaviour {
 const completeOf = (starts: ReadonlyMap<string, Start>): string[] => [...starts].filter(([, { fate }]) => fate === 'complete').map(([trace]) => trace);
 
 /** What the back-end answered as taken. */
-const takenBy = (receiver: Receiver): Set<string> =>
-  new Set(receiver.requests.filter(({ behaviour }) => behaviour.kind === 'ok' || behaviour.kind === 'slow').flatMap(({ bytes }) => viewWire(bytes).map((span) => span.traceId)));
+function takenBy(receiver: Receiver): Set<string> {
+  const answered = receiver.requests.filter(({ behaviour }) => behaviour.kind === 'ok' || behaviour.kind === 'slow');
+  return new Set(answered.flatMap(({ bytes }) => viewWire(bytes).map((span) => span.traceId)));
+}
 
 /** Lets the last daemon finish in peace. */
 async function settle(daemon: Daemon, receiver: Receiver, starts: ReadonlyMap<string, Start>): Promise<string[]> {
@@ -172,10 +174,12 @@ function faultsOf(spans: readonly SpanView[], { lines }: Start): string[] {
   return faults;
 }
 
+const plain = (value: unknown): string => JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each)) ?? 'nothing';
+
 function contentsOf(bytes: Uint8Array): [id: string, content: string][] {
-  const plain = (value: unknown): string => JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each));
   return readRequest(bytes).flatMap((resource) =>
-    resource.scopes.flatMap((scope) => scope.spans.map((span): [string, string] => [`${span.traceId}/${span.spanId}`, plain([resource.attributes, scope.name, scope.version, span])])));
+    resource.scopes.flatMap((scope) =>
+      scope.spans.map((span): [string, string] => [`${span.traceId}/${span.spanId}`, plain([resource.attributes, scope.name, scope.version, span])])));
 }
 
 /** What was sent is what an import of all lines makes. */
@@ -187,9 +191,8 @@ function asImported(folder: string, receiver: Receiver, starts: ReadonlyMap<stri
   if (outcome.code !== 0) return [`import ended with ${outcome.code}: ${outcome.stderr}`];
   const imported = byTrace(outcome.stdout.trim().split('\n').flatMap((line) => viewJson(JSON.parse(line))));
   const sent = new Map(receiver.requests.flatMap(({ bytes }) => [...byTrace(viewWire(bytes))]));
-  const text = (spans: readonly SpanView[] | undefined): string => JSON.stringify(spans, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each));
-  return completeOf(starts).filter((trace) => text(sent.get(trace)) !== text(imported.get(trace))).slice(0, 5)
-    .map((trace) => `trace ${trace} is not what an import makes:\n${text(sent.get(trace))}\n${text(imported.get(trace))}`);
+  return completeOf(starts).filter((trace) => plain(sent.get(trace)) !== plain(imported.get(trace))).slice(0, 5)
+    .map((trace) => `trace ${trace} is not what an import makes:\n${plain(sent.get(trace))}\n${plain(imported.get(trace))}`);
 }
 
 function repeatsOf(receiver: Receiver): number {

@@ -34,17 +34,21 @@ function startOf(random: Random, generation: Generation, at: bigint): Start {
 }
 
 describe.skipIf(missing !== undefined)(`live, against a real Jaeger${missing === undefined ? '' : ` [${missing}]`}`, { timeout: 60_000 }, () => {
-  const folder = mkdtempDisposableSync(join(tmpdir(), 'shimtrace-live-'));
-  const logOf = (generation: Generation): string => join(folder.path, generation, 'timestamps.log');
+  const used = new AsyncDisposableStack();
+  const logOf = (generation: Generation): string => join(folder, generation, 'timestamps.log');
   const starts: Start[] = [];
   const shown = new Map<string, SpanView[]>();
+  let folder = '';
   let jaeger: Jaeger;
   let daemon: Daemon;
 
   beforeAll(async () => {
-    jaeger = await Jaeger.start();
-    for (const generation of GENERATIONS) mkdirSync(join(folder.path, generation));
-    daemon = new Daemon(['--file', join(folder.path, '*', 'timestamps.log'), '--otlp', jaeger.otlp, '--state-dir', join(folder.path, 'state'), '--host-id', HOST]);
+    folder = used.use(mkdtempDisposableSync(join(tmpdir(), 'shimtrace-live-'))).path;
+    jaeger = used.use(await Jaeger.start());
+    for (const generation of GENERATIONS) mkdirSync(join(folder, generation));
+    daemon = new Daemon(['--file', join(folder, '*', 'timestamps.log'), '--otlp', jaeger.otlp, '--state-dir', join(folder, 'state'), '--host-id', HOST]);
+    used.defer(async () => void (await daemon.kill()));
+    await daemon.ready();
     const random = new Random(20_261_121);
     await Promise.all(GENERATIONS.map((generation) => playStarts(random, generation, starts, new Host(logOf(generation)))));
     await until(15_000, async () => {
@@ -59,11 +63,7 @@ describe.skipIf(missing !== undefined)(`live, against a real Jaeger${missing ===
   };
   const spansOf = (written: Start): SpanView[] => shown.get(written.trace) ?? [];
 
-  afterAll(async () => {
-    await daemon.kill();
-    await jaeger[Symbol.asyncDispose]();
-    folder.remove();
-  });
+  afterAll(() => used.disposeAsync());
 
   test('every start is one complete trace from its first mark to its last', () => {
     for (const written of starts) {
@@ -120,7 +120,7 @@ describe.skipIf(missing !== undefined)(`live, against a real Jaeger${missing ===
 
 /** Some starts that overlap, played into one log. */
 async function playStarts(random: Random, generation: Generation, starts: Start[], host: Host): Promise<void> {
-  const first = now() + 300_000_000n;
+  const first = now() + 100_000_000n;
   for (let index = 0; index < STARTS; index++) {
     const written = startOf(random, generation, first + BigInt(index) * 12_345_679n);
     starts.push(written);

@@ -36,7 +36,8 @@ export class Daemon {
 
   constructor(args: readonly string[]) {
     this.#child = spawn(process.execPath, [ENTRY, 'run', ...args], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (chunk: Buffer) => (this.#said = `${this.#said}${chunk.toString()}`.slice(-20_000)));
+    const listen = (chunk: Buffer): void => void (this.#said = `${this.#said}${chunk.toString()}`.slice(-20_000));
+    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', listen);
     this.#ended = once(this.#child, 'close').then(() => ({ code: this.#child.exitCode, signal: this.#child.signalCode }));
   }
 
@@ -47,6 +48,11 @@ export class Daemon {
 
   get running(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** It says what it watches once it does. */
+  ready(): Promise<void> {
+    return until(10_000, () => /watching/i.test(this.#said), () => this.#said);
   }
 
   signal(name: NodeJS.Signals): void {

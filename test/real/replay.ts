@@ -25,12 +25,19 @@ export interface ExpectedStart {
   readonly exited: bigint;
 }
 
+export interface PlayedLine {
+  readonly line: WrittenLine;
+  /** Belongs to the file that was renamed away, also after that: who had it open wrote on. */
+  readonly old: boolean;
+}
+
 export interface Replay {
   readonly generation: Generation;
   readonly case: string;
-  /** By time. Lines of the file that was renamed away come in `before`. */
-  readonly before: readonly WrittenLine[];
-  readonly lines: readonly WrittenLine[];
+  /** When the log was renamed to `.1`; undefined: it was not. */
+  readonly renamed: bigint | undefined;
+  /** In the order of the file. Of a log that was renamed: by time, as two files were written to. */
+  readonly lines: readonly PlayedLine[];
   readonly starts: readonly ExpectedStart[];
 }
 
@@ -58,19 +65,21 @@ function replay(random: Random, generation: Generation, name: string, at: bigint
   // Whole milliseconds: the recorded nanoseconds stay as odd as they were.
   const shift = ((at - first) / 1_000_000n) * 1_000_000n;
   const ids = new Map<string, string>();
-  const renamed = (id: string): string => {
+  const newId = (id: string): string => {
     const known = ids.get(id) ?? random.hex(64);
     ids.set(id, known);
     return known;
   };
   const moved = (line: WrittenLine): WrittenLine => {
-    const id = renamed(line.id);
+    const id = newId(line.id);
     const time = line.time + shift;
     return { ...line, id, time, text: line.text.replaceAll(line.id, id).replace(String(line.time), String(time)) };
   };
-  const movedTruth = told.map((one) => ({ ...one, container: renamed(one.container), time: one.time + shift }));
-  const played = { before: before.map(moved), lines: lines.map(moved) };
-  return { generation, case: name, ...played, starts: expected(generation, name, [...played.before, ...played.lines], movedTruth) };
+  const movedTruth = told.map((one) => ({ ...one, container: newId(one.container), time: one.time + shift }));
+  const played = [...before.map((line) => ({ line: moved(line), old: true })), ...lines.map((line) => ({ line: moved(line), old: false }))];
+  if (before.length > 0) played.sort((a, b) => (a.line.time < b.line.time ? -1 : 1));
+  const starts = expected(generation, name, played.map(({ line }) => line), movedTruth);
+  return { generation, case: name, renamed: movedTruth.find(({ what }) => what === 'log renamed to .1')?.time, lines: played, starts };
 }
 
 const logPath = (generation: Generation, name: string): string => corpusFile(`urunc-real/${generation}/${name}.log`);

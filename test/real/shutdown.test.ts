@@ -48,8 +48,14 @@ async function oneStart(seed: number): Promise<string> {
   return traceIdOf(HOST, id, at);
 }
 
-const tracesOf = (receiver: Receiver): string[] => receiver.requests.filter(({ behaviour }) => behaviour.kind === 'ok').flatMap(({ bytes }) => [...new Set(viewWire(bytes).map((span) => span.traceId))]);
-const taken = (receiver: Receiver, trace: string, daemon: Daemon): Promise<void> => until(10_000, () => tracesOf(receiver).includes(trace), () => `${trace} never came; ${daemon.said}`);
+/** In order, each time it was taken. */
+function tracesOf(receiver: Receiver): string[] {
+  const taken = receiver.requests.filter(({ behaviour }) => behaviour.kind === 'ok');
+  return taken.flatMap(({ bytes }) => [...new Set(viewWire(bytes).map((span) => span.traceId))]);
+}
+
+const taken = (receiver: Receiver, trace: string, daemon: Daemon): Promise<void> =>
+  until(10_000, () => tracesOf(receiver).includes(trace), () => `${trace} never came; ${daemon.said}`);
 
 test('SIGTERM: exit 0 within 5 s, the state written; what was taken is not sent again', async () => {
   const receiver = await Receiver.start();
