@@ -80,6 +80,19 @@ describe('by shape as by scanner', () => {
     }), runs(3_000));
   });
 
+  test('a number where another shape of number stood', () => {
+    const line = (order: string): string => `{"containerID":"a","timestampOrder":${order},"time":1795216716390134901}`;
+    for (const order of ['0', '7', '00', '01', '10', '-1', '1.5', '1e5', '', '"7"', 'null', ' 7', '7 ', '9'.repeat(40)]) {
+      for (const before of ['0', '12']) {
+        cold();
+        const alone = read(line(order));
+        cold();
+        read(line(before));
+        expect(read(line(order)), order).toEqual(alone);
+      }
+    }
+  });
+
   test('bytes that are no text', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat({ max: 60 }), (noise, at) => {
       const good = Buffer.from('{"containerID":"abc","timestampID":"TS00","time":1795216716390134901}');
