@@ -4,7 +4,6 @@ import type { Endpoint } from '../delivery/endpoint.ts';
 import type { Attempt, Exporter } from '../delivery/exporter.ts';
 import { systemClock } from './clock.ts';
 import { chooseEndpoint, defaultEndpoint } from './endpoint.ts';
-import type { Chosen } from './endpoint.ts';
 import type { Outlet } from './daemon.ts';
 import type { Host } from './host.ts';
 import type { Logger } from './logger.ts';
@@ -47,9 +46,9 @@ export class BackEnd {
 
   async start(): Promise<void> {
     const { flag, config } = this.#parts;
-    const chosen = chooseEndpoint(flag, config) ?? (await defaultEndpoint(config));
-    if (chosen === undefined) this.#lookLater();
-    else await this.#connect(chosen);
+    const endpoint = chooseEndpoint(flag, config, this.#warn) ?? (await defaultEndpoint(config, this.#warn));
+    if (endpoint === undefined) this.#lookLater();
+    else await this.#connect(endpoint);
   }
 
   /** Where traces go, for people. */
@@ -61,16 +60,18 @@ export class BackEnd {
   #lookLater(): void {
     this.#look = setTimeout(() => {
       const failed = (error: unknown): void => this.#parts.log('error', 'endpoint', { text: `Cannot use the default endpoint: ${String(error)}` });
-      defaultEndpoint(this.#parts.config).then((chosen) => (chosen === undefined ? this.#lookLater() : this.#connect(chosen)), failed).catch(failed);
+      const found = (endpoint: Endpoint | undefined): void | Promise<void> => (endpoint === undefined ? this.#lookLater() : this.#connect(endpoint));
+      defaultEndpoint(this.#parts.config, () => undefined).then(found).catch(failed);
     }, LOOK_MS);
   }
 
-  async #connect({ endpoint, warnings }: Chosen): Promise<void> {
+  readonly #warn = (text: string): void => this.#parts.log('warn', 'endpoint', { text });
+
+  async #connect(endpoint: Endpoint): Promise<void> {
     const { log, host, folder, config, onDrain, onReady } = this.#parts;
     const { Exporter: Loop } = await import('../delivery/exporter.ts');
     const { TraceEncoder } = await import('../delivery/encode.ts');
     const { DeadLetterFile } = await import('../delivery/deadletter.ts');
-    for (const text of warnings) log('warn', 'endpoint', { text });
     const exporter = new Loop({
       endpoint,
       log,

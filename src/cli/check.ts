@@ -14,9 +14,8 @@ export async function check(file: string | undefined): Promise<void> {
   if (complaints.some((complaint) => complaint.severity === 'error')) throw new Stop(EXIT.config, '');
   const runtimes = await loadRuntimes();
   for (const source of config.sources) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
-  const chosen = chooseEndpoint(undefined, config);
-  for (const warning of chosen?.warnings ?? []) process.stderr.write(`warning: ${warning}\n`);
+  const endpoint = chooseEndpoint(undefined, config, (text) => process.stderr.write(`warning: ${text}\n`));
   process.stdout.write(`${describe(settings)}\n`);
-  process.stdout.write(`sends to: ${chosen?.endpoint.url ?? `${DEFAULT_URL}, when something answers there`}\n`);
+  process.stdout.write(`sends to: ${endpoint?.url ?? `${DEFAULT_URL}, when something answers there`}\n`);
   process.stdout.write(`${read === undefined ? 'No configuration file: defaults.' : `${read} is right.`}\n`);
 }

@@ -1,5 +1,4 @@
 import process from 'node:process';
-import { defaultConfig } from '../config/config.ts';
 import { DEFAULT_URL } from '../delivery/endpoint.ts';
 import { Ledger, LEDGER_DEFAULTS } from '../engine/ledger.ts';
 import { summaryLine } from '../engine/render/line.ts';
@@ -9,17 +8,19 @@ import { nanos } from '../model/time.ts';
 import type { Trace } from '../model/trace.ts';
 import { systemClock } from './clock.ts';
 import { DEMO, DEMO_LENGTH, demoLog } from './demolog.ts';
-import { chooseEndpoint, defaultEndpoint } from './endpoint.ts';
+import { chooseEndpoint, defaultEndpoint, warnOnStderr } from './endpoint.ts';
 import { describeHost } from './host.ts';
 import { sending } from './import.ts';
 import { traceLink } from './links.ts';
 import { loadRuntimes } from './runtimes.ts';
+import { settingsOrStop } from './settings.ts';
 import { paperFor } from './terminal.ts';
 
 /** `shimtrace demo`: made-up starts that end now, through the same parts as real ones. */
 export async function demo(flags: { readonly otlp?: string }): Promise<void> {
-  const host = describeHost(process.env['SHIMTRACE_HOST_ID'], []);
   const runtimes = await loadRuntimes();
+  const config = settingsOrStop({}, runtimes);
+  const host = describeHost(config.hostId, config.resource);
   const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), { ...LEDGER_DEFAULTS, hostId: host.id });
   const source = ledger.begin({ key: sourceKey('demo'), name: 'demo', fresh: true, rank: 0 });
   const log = Buffer.from(demoLog(nanos(systemClock.now() - DEMO_LENGTH)));
@@ -27,16 +28,16 @@ export async function demo(flags: { readonly otlp?: string }): Promise<void> {
   ledger.end(source);
   const traces = ledger.settle(systemClock).map(({ trace }) => trace).sort((a, b) => (a.at < b.at ? -1 : 1));
   tell(traces);
-  const chosen = chooseEndpoint(flags.otlp, defaultConfig) ?? (await defaultEndpoint(defaultConfig));
-  if (chosen === undefined) {
+  const endpoint = chooseEndpoint(flags.otlp, config, warnOnStderr) ?? (await defaultEndpoint(config, () => undefined));
+  if (endpoint === undefined) {
     process.stdout.write(`\nNothing answers at ${DEFAULT_URL}, so this stayed here. Start Jaeger there and call it again to see the same in a browser.\n`);
     return;
   }
-  const sink = await sending(chosen.endpoint, host);
+  const sink = await sending(endpoint, host);
   for (const trace of traces) await sink.put(trace);
   await sink.finish();
-  const links = traces.map((trace) => `  ${traceLink(defaultConfig.links.jaeger, trace.id)}`).join('\n');
-  process.stdout.write(`\nSent to ${chosen.endpoint.url}. If that is Jaeger on this host:\n${links}\n`);
+  const links = traces.map((trace) => `  ${traceLink(config.links.jaeger, trace.id)}`).join('\n');
+  process.stdout.write(`\nSent to ${endpoint.url}. If that is Jaeger on this host:\n${links}\n`);
 }
 
 function tell(traces: readonly Trace[]): void {

@@ -9,20 +9,18 @@ import { EXIT, Stop } from './exit.ts';
 /** How long the default endpoint has to answer. */
 const PROBE_MS = 500;
 
-export interface Chosen {
-  readonly endpoint: Endpoint;
-  readonly warnings: readonly string[];
-}
-
-/** Where to send by flag, environment and configuration; undefined: nobody said. Stops at what cannot be meant. */
-export function chooseEndpoint(flag: string | undefined, config: Config, url = config.otlp.endpoint): Chosen | undefined {
+/**
+ * Where to send by flag, environment and configuration; undefined: nobody said. Stops at what cannot be meant.
+ * @param warn is told what was said and is not followed.
+ */
+export function chooseEndpoint(flag: string | undefined, config: Config, warn: (text: string) => void, url = config.otlp.endpoint): Endpoint | undefined {
   const { headers, timeout, compression, tls } = config.otlp;
   const resolution = resolveEndpoint({
     option: flag,
     configured: {
       ...(url !== undefined && { url }),
       headers,
-      timeout: timeout === undefined ? undefined : timeout / MILLISECOND,
+      timeout: timeout / MILLISECOND,
       gzip: compression === 'gzip',
       ...(tls.ca !== undefined && { ca: tls.ca }),
       ...(tls.cert !== undefined && { cert: tls.cert }),
@@ -31,9 +29,10 @@ export function chooseEndpoint(flag: string | undefined, config: Config, url = c
     env: process.env,
     readFile: (path) => readFileSync(path),
   });
+  if (resolution.kind !== 'problem') resolution.warnings.forEach(warn);
   switch (resolution.kind) {
     case 'endpoint':
-      return { endpoint: resolution.endpoint, warnings: resolution.warnings };
+      return resolution.endpoint;
     case 'unset':
       return undefined;
     case 'problem':
@@ -44,6 +43,9 @@ export function chooseEndpoint(flag: string | undefined, config: Config, url = c
 }
 
 /** The default endpoint, if something answers there. */
-export async function defaultEndpoint(config: Config): Promise<Chosen | undefined> {
-  return (await probe(DEFAULT_URL, PROBE_MS)) ? chooseEndpoint(undefined, config, DEFAULT_URL) : undefined;
+export async function defaultEndpoint(config: Config, warn: (text: string) => void): Promise<Endpoint | undefined> {
+  return (await probe(DEFAULT_URL, PROBE_MS)) ? chooseEndpoint(undefined, config, warn, DEFAULT_URL) : undefined;
 }
+
+/** For commands that end: warnings go to standard error. */
+export const warnOnStderr = (text: string): void => void process.stderr.write(`shimtrace: ${text}\n`);

@@ -1,6 +1,6 @@
 import { createHmac, hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { arch, hostname, release } from 'node:os';
+import { arch, hostname } from 'node:os';
 import type { Attributes } from '../model/trace.ts';
 
 /** Separates our ids from those that other programs make of the machine id (man machine-id: never send it as it is). */
@@ -26,7 +26,6 @@ export function describeHost(chosen: string | undefined, resource: Attributes): 
     ['host.id', id],
     ['host.name', hostname()],
     ['os.type', 'linux'],
-    ['os.version', release()],
     ...resource,
   ]);
   return { id, attributes: [...attributes].sort(([a], [b]) => (a < b ? -1 : 1)), warning };

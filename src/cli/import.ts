@@ -3,11 +3,11 @@ import process from 'node:process';
 import type { Writable } from 'node:stream';
 import type { Config } from '../config/config.ts';
 import { DEFAULT_URL } from '../delivery/endpoint.ts';
+import type { Endpoint } from '../delivery/endpoint.ts';
 import { Ledger, LEDGER_DEFAULTS } from '../engine/ledger.ts';
-import type { LedgerOptions } from '../engine/ledger.ts';
 import type { Trace } from '../model/trace.ts';
 import { systemClock } from './clock.ts';
-import { chooseEndpoint, defaultEndpoint } from './endpoint.ts';
+import { chooseEndpoint, defaultEndpoint, warnOnStderr } from './endpoint.ts';
 import { EXIT, Stop } from './exit.ts';
 import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
@@ -18,7 +18,7 @@ import { openFiles, readArchives } from './read.ts';
 import type { ReadPins } from './read.ts';
 import { loadRuntimes } from './runtimes.ts';
 import type { KnownRuntime } from './runtimes.ts';
-import { checkPins, settingsOrStop } from './settings.ts';
+import { checkPins, ledgerOptions, settingsOrStop } from './settings.ts';
 import { stopForNothing, wanted, writerOf } from './show.ts';
 import type { Format } from './show.ts';
 import { summary } from './tally.ts';
@@ -81,14 +81,7 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
 const pinsOf = (flags: ImportFlags): ReadPins => ({ runtime: flags.runtime, scheme: flags.scheme });
 
 function newLedger(runtimes: readonly KnownRuntime[], config: Config, host: Host, shift: bigint | undefined): Ledger {
-  const options: LedgerOptions = {
-    ...LEDGER_DEFAULTS,
-    hostId: host.id,
-    settle: config.settle,
-    patience: config.patience,
-    ...(shift !== undefined && { shift }),
-  };
-  return new Ledger(runtimes.map(({ compiled }) => compiled), options);
+  return new Ledger(runtimes.map(({ compiled }) => compiled), { ...ledgerOptions(config, host), ...(shift !== undefined && { shift }) });
 }
 
 /** By how much all times must move so that the last start ends now: reads everything once for it. */
@@ -112,15 +105,14 @@ async function sinkFor(flags: ImportFlags, config: Config, host: Host): Promise<
     if (flags.otlp !== undefined) throw new Stop(EXIT.usage, '--otlp sends, --format and -o write: name one of them.');
     return writing(flags.format ?? 'otlp-json', flags.output, host);
   }
-  const chosen = chooseEndpoint(flags.otlp, config) ?? (await defaultEndpoint(config));
-  if (chosen === undefined) {
+  const endpoint = chooseEndpoint(flags.otlp, config, warnOnStderr) ?? (await defaultEndpoint(config, () => undefined));
+  if (endpoint === undefined) {
     throw new Stop(
       EXIT.unavailable,
       `No back-end: none is named and nothing answers at ${DEFAULT_URL}. Start Jaeger or a Collector there, name one with --otlp URL, or write to the terminal with --format text.`,
     );
   }
-  for (const warning of chosen.warnings) process.stderr.write(`shimtrace: ${warning}\n`);
-  return sending(chosen.endpoint, host);
+  return sending(endpoint, host);
 }
 
 function writing(format: Format, output: string | undefined, host: Host): Sink {
@@ -141,7 +133,7 @@ function writing(format: Format, output: string | undefined, host: Host): Sink {
 }
 
 /** Sends with the same loop as the daemon; stops reading while too much waits. */
-export async function sending(endpoint: NonNullable<ReturnType<typeof chooseEndpoint>>['endpoint'], host: Host): Promise<Sink> {
+export async function sending(endpoint: Endpoint, host: Host): Promise<Sink> {
   const { Exporter } = await import('../delivery/exporter.ts');
   const { TraceEncoder } = await import('../delivery/encode.ts');
   let drained: (() => void) | undefined;

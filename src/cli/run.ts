@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Config } from '../config/config.ts';
 import { DEFAULT_URL } from '../delivery/endpoint.ts';
-import { Ledger, LEDGER_DEFAULTS } from '../engine/ledger.ts';
+import { Ledger } from '../engine/ledger.ts';
 import { Follower } from '../sources/follow.ts';
 import { lockFolder } from '../sources/lock.ts';
 import { StateFile } from '../sources/state.ts';
@@ -18,7 +18,7 @@ import type { Logger } from './logger.ts';
 import { places } from './places.ts';
 import { problemText } from './problem.ts';
 import { loadRuntimes } from './runtimes.ts';
-import { settingsOrStop } from './settings.ts';
+import { ledgerOptions, settingsOrStop } from './settings.ts';
 import { stateFolder } from './statefolder.ts';
 import { storedMemory } from './stored.ts';
 import { SilenceWatch } from './silence.ts';
@@ -55,14 +55,6 @@ export async function run(flags: RunFlags): Promise<ExitCode> {
     lock.release();
   }
 }
-
-const ledgerOptions = (config: Config, host: Host): ConstructorParameters<typeof Ledger>[1] => ({
-  ...LEDGER_DEFAULTS,
-  hostId: host.id,
-  settle: config.settle,
-  patience: config.patience,
-  lateness: config.lateness.file,
-});
 
 interface Setting {
   readonly flags: RunFlags;
@@ -127,9 +119,6 @@ const followOptions = (config: Config): NonNullable<ConstructorParameters<typeof
   from: { kind: config.from },
   sweepMs: config.sweep / 1e6,
   graceMs: config.rotateGrace / 1e6,
-  trust: config.sources.some(({ trust }) => trust === 'any')
-    ? { kind: 'any' }
-    : { kind: 'owned', uids: config.sources.flatMap(({ owner }) => (owner === undefined ? [] : [owner])) },
 });
 
 /** Problems of sources are sentences; the rest is named for `debug`. */

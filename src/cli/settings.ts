@@ -8,7 +8,10 @@ import { DEFAULT_CONFIG_FILE, configFile, mergeFlags } from '../config/override.
 import type { Flags } from '../config/override.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { codeOf, reasonOf } from '../sources/report.ts';
+import { LEDGER_DEFAULTS } from '../engine/ledger.ts';
+import type { LedgerOptions } from '../engine/ledger.ts';
 import { EXIT, Stop } from './exit.ts';
+import type { Host } from './host.ts';
 import type { KnownRuntime } from './runtimes.ts';
 
 export interface ConfigFlags extends Flags {
@@ -32,6 +35,15 @@ export function settingsOrStop(flags: ConfigFlags, runtimes: readonly KnownRunti
   for (const source of config.sources) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
   return config;
 }
+
+/** The engine's part of the configuration. */
+export const ledgerOptions = (config: Config, host: Host): LedgerOptions => ({
+  ...LEDGER_DEFAULTS,
+  hostId: host.id,
+  settle: config.settle,
+  patience: config.patience,
+  lateness: config.lateness.file,
+});
 
 /** Stops for a runtime or version that does not exist, with what does. */
 export function checkPins(

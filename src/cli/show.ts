@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { Ledger, LEDGER_DEFAULTS } from '../engine/ledger.ts';
+import { Ledger } from '../engine/ledger.ts';
 import { startJson } from '../engine/render/json.ts';
 import { otlpJson } from '../engine/render/otlpjson.ts';
 import { waterfall } from '../engine/render/waterfall.ts';
@@ -10,7 +10,7 @@ import { EXIT, Stop } from './exit.ts';
 import { openFiles, readArchives } from './read.ts';
 import { problemText } from './problem.ts';
 import { loadRuntimes } from './runtimes.ts';
-import { checkPins } from './settings.ts';
+import { checkPins, ledgerOptions, settingsOrStop } from './settings.ts';
 import { paperFor } from './terminal.ts';
 import { summary, tally } from './tally.ts';
 
@@ -47,8 +47,10 @@ export const wanted = (trace: Trace, prefix: string | undefined): boolean => pre
 export async function show(files: readonly string[], flags: ShowFlags): Promise<void> {
   const runtimes = await loadRuntimes();
   checkPins(runtimes, flags.runtime, flags.scheme, EXIT.usage);
-  const host = describeHost(flags.hostId ?? process.env['SHIMTRACE_HOST_ID'], environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES']));
-  const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), { ...LEDGER_DEFAULTS, hostId: host.id });
+  // The same settings as the daemon's: what is shown here has the ids of what was sent.
+  const config = settingsOrStop({ hostId: flags.hostId }, runtimes);
+  const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);
+  const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), ledgerOptions(config, host));
   const write = writerOf(flags.format, host);
   let shown = 0;
   const reading = readArchives(openFiles(files), ledger, { runtime: flags.runtime, scheme: flags.scheme }, () => undefined);

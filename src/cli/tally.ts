@@ -14,21 +14,9 @@ export interface Tally {
 }
 
 export function tally(ledger: Ledger): Tally {
-  const reasons = new Map<string, number>();
-  const examples: string[] = [];
-  let lines = 0, events = 0, ignored = 0, unknown = 0, malformed = 0;
-  for (const { verdicts } of ledger.readings()) {
-    lines += verdicts.lines;
-    events += verdicts.events;
-    unknown += verdicts.unknown;
-    for (const count of verdicts.ignored.values()) ignored += count;
-    for (const [reason, count] of verdicts.malformed) {
-      malformed += count;
-      reasons.set(reason, (reasons.get(reason) ?? 0) + count);
-    }
-    examples.push(...verdicts.examples);
-  }
-  return { lines, events, ignored, unknown, malformed, reasons, examples };
+  const { lines, events, unknown, ignored, malformed, examples } = ledger.verdicts();
+  const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((total, count) => total + count, 0);
+  return { lines, events, ignored: sum(ignored), unknown, malformed: sum(malformed), reasons: malformed, examples };
 }
 
 const plural = (count: number, one: string, many = `${one}s`): string => `${count.toLocaleString('en')} ${count === 1 ? one : many}`;

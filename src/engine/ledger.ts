@@ -4,7 +4,6 @@
  * log times alone, so that a re-read decides the same.
  */
 import type { Clock, Intake, SourceId, SourceInfo } from '../model/source.ts';
-import { sourceId } from '../model/source.ts';
 import { between, duration, steady } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { Trace } from '../model/trace.ts';
@@ -13,16 +12,17 @@ import type { Event } from './event.ts';
 import { conclude } from './conclude.ts';
 import { firstLines, holding } from './holding.ts';
 import type { Held, Holding } from './holding.ts';
-import { Life } from './life.ts';
+import type { Life } from './life.ts';
+import { Lives } from './lives.ts';
 import { Memory } from './memory.ts';
 import type { StoredMemory } from './memory.ts';
 import { OpenEpisode } from './open.ts';
 import type { Waiting } from './open.ts';
-import { Reading } from './reading.ts';
+import { addVerdicts, newVerdicts } from './reading.ts';
+import type { Reading, Verdicts } from './reading.ts';
+import { Sources } from './sources.ts';
+import type { Frontier } from './sources.ts';
 import type { Tombstone } from './tombstone.ts';
-
-/** containerd allows 76 letters, digits and `._-`, others less; runc also `+`. */
-const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.+:-]{0,127}$/;
 
 export interface LedgerOptions {
   readonly hostId: string;
@@ -55,66 +55,50 @@ export type Count =
   | 'too_many_events' | 'too_many_open' | 'scheme_mismatch' | 'log_begins_inside'
   | 'settled_ok' | 'settled_created' | 'settled_incomplete' | (string & {});
 
-interface Source {
-  readonly reading: Reading;
-  state: 'behind' | 'at end' | 'ended';
-}
-
 export class Ledger implements Intake {
   readonly counts = new Map<Count, number>();
   readonly #runtimes: readonly CompiledRuntime[];
   readonly #options: LedgerOptions;
   readonly #waiting: Waiting;
-  readonly #sources = new Map<SourceId, Source>();
-  readonly #lives = new Map<CompiledRuntime, Map<string, Life>>();
+  readonly #sources: Sources;
+  readonly #lives: Lives;
   readonly #open = new Set<OpenEpisode>();
   /** Settled and sent, not yet acknowledged: their lines are still held. */
   readonly #flying = new Map<string, { readonly life: Life; readonly tombstone: Tombstone; readonly held: readonly Held[] }>();
   readonly #memory = new Memory();
-  #nextSource = 0;
   #held: Holding | undefined;
 
   constructor(runtimes: readonly CompiledRuntime[], options: LedgerOptions) {
     this.#runtimes = runtimes;
     this.#options = options;
+    this.#lives = new Lives(runtimes);
+    this.#sources = new Sources(runtimes.flatMap((runtime) => runtime.sources), options.shift);
     this.#waiting = { settle: options.settle, patience: options.patience };
-    for (const runtime of runtimes) this.#lives.set(runtime, new Map());
   }
 
-  // ------------------------------------------------------------------------------------------------- what sources call
-
   begin(info: SourceInfo): SourceId {
-    const id = sourceId(this.#nextSource++);
-    const sources = this.#runtimes.flatMap((runtime) => runtime.sources);
-    const reading = new Reading(id, info, sources, this.#options.shift, (event, container, runtime, from) => this.#gather(event, container, runtime, from));
-    this.#sources.set(id, { reading, state: 'behind' });
-    return id;
+    return this.#sources.begin(info, (event, container, runtime, from) => this.#gather(event, container, runtime, from));
   }
 
   read(source: SourceId, bytes: Buffer, length: number, offset: number): number {
     this.#held = undefined;
-    return this.#sources.get(source)?.reading.read(bytes, length, offset) ?? length;
+    return this.#sources.get(source)?.read(bytes, length, offset) ?? length;
   }
 
   overlong(source: SourceId, head: Buffer): void {
-    this.#sources.get(source)?.reading.overlong(head);
+    this.#sources.get(source)?.overlong(head);
   }
 
   atEnd(source: SourceId): void {
-    this.#stand(source, 'at end');
+    this.#sources.stand(source, 'at end');
   }
 
   behind(source: SourceId): void {
-    this.#stand(source, 'behind');
+    this.#sources.stand(source, 'behind');
   }
 
   end(source: SourceId): void {
-    this.#stand(source, 'ended');
-  }
-
-  #stand(id: SourceId, state: Source['state']): void {
-    const source = this.#sources.get(id);
-    if (source !== undefined && source.state !== 'ended') source.state = state;
+    this.#sources.stand(source, 'ended');
   }
 
   pinned(source: SourceId): number | undefined {
@@ -131,30 +115,17 @@ export class Ledger implements Intake {
     return this.#held;
   }
 
-  // ------------------------------------------------------------------------------------------------- gathering
-
   #count(name: Count, by = 1): void {
     this.counts.set(name, (this.counts.get(name) ?? 0) + by);
   }
 
-  /** @returns undefined for a name that no container can have. */
-  #life(runtime: CompiledRuntime, container: string): Life | undefined {
-    const lives = this.#lives.get(runtime);
-    const known = lives?.get(container);
-    if (known !== undefined) return known;
-    if (!CONTAINER_ID.test(container)) return undefined;
-    const life = new Life(runtime, container);
-    lives?.set(container, life);
-    return life;
-  }
-
   #gather(event: Event, container: string, runtime: CompiledRuntime, reading: Reading): boolean {
-    const life = this.#life(runtime, container);
+    const life = this.#lives.of(runtime, container);
     if (life === undefined) return false;
     const found = event.spelling.opens ? life.open(event, reading) : life.place(event, reading, this.#options.patience);
     if (found.kind === 'counted') {
       this.#count(found.name);
-      if (life.idle) this.#forget(life);
+      this.#lives.tidy(life);
       return true;
     }
     const { episode, absorbed } = found;
@@ -176,17 +147,11 @@ export class Ledger implements Intake {
     }
   }
 
-  #forget(life: Life): void {
-    this.#lives.get(life.runtime)?.delete(life.container);
-  }
-
-  // ------------------------------------------------------------------------------------------------- settling
-
   /** Settles every episode that all sources have passed. Call after reading, and when `nextDue` says so. */
   settle(clock: Clock): Settlement[] {
     const now = clock.steady();
     const wall = clock.now();
-    const frontier = this.#frontier();
+    const frontier = this.#sources.frontier();
     const settled: Settlement[] = [];
     for (const episode of this.#open) {
       if (episode.changed) this.#look(episode, wall, now);
@@ -201,17 +166,6 @@ export class Ledger implements Intake {
     episode.evaluate(this.#waiting);
     // A line read late was written when it says; a clock that was set back since must not make it wait longer.
     episode.written = steady(now - Math.max(0, between(episode.last, wall) / 1e6));
-  }
-
-  /** Where the sources stand: the least time that a source with unread lines has reached, and one at its end has told. */
-  #frontier(): Frontier {
-    let behind: Nanos | 'nowhere' | undefined;
-    let atEnd: Nanos | 'nowhere' | undefined;
-    for (const { state, reading } of this.#sources.values()) {
-      if (state === 'behind') behind = earlier(behind, reading.lastTime);
-      else if (state === 'at end') atEnd = earlier(atEnd, reading.lastTime);
-    }
-    return { behind, atEnd };
   }
 
   #passed(episode: OpenEpisode, frontier: Frontier, now: Steady): boolean {
@@ -229,6 +183,8 @@ export class Ledger implements Intake {
 
   /** The earliest moment at which `settle` may find something without a further line; undefined: nothing is under way. */
   nextDue(): Steady | undefined {
+    // Only what is read can say more while a source has unread lines.
+    if (this.#sources.frontier().behind !== undefined) return undefined;
     let next: Steady | undefined;
     for (const episode of this.#open) {
       const due = episode.written === undefined ? steady(0) : this.#dueAt(episode);
@@ -240,21 +196,21 @@ export class Ledger implements Intake {
   #settleOne(episode: OpenEpisode): Settlement | undefined {
     this.#held = undefined;
     this.#open.delete(episode);
-    const life = this.#life(episode.runtime, episode.container);
+    const life = this.#lives.of(episode.runtime, episode.container);
     if (life === undefined) return undefined;
     life.close(episode);
     const { members, rest } = episode.split(episode.runtime.start.rule.settle ?? this.#options.settle);
     const settlement = this.#conclude(episode, life, members);
     for (const event of rest) {
-      const reading = this.#sources.get(event.source)?.reading;
+      const reading = this.#sources.get(event.source);
       if (reading !== undefined) this.#gather(event, episode.container, episode.runtime, reading);
     }
-    if (life.idle) this.#forget(life);
+    this.#lives.tidy(life);
     return settlement;
   }
 
   #conclude(episode: OpenEpisode, life: Life, members: readonly Event[]): Settlement | undefined {
-    const end = conclude(episode, members, this.#options, (source) => this.#keyOf(source));
+    const end = conclude(episode, members, this.#options, (source) => this.#sources.keyOf(source));
     for (const name of end.counts) this.#count(name, end.kind === 'loose' ? members.length : 1);
     switch (end.kind) {
       case 'loose':
@@ -271,15 +227,13 @@ export class Ledger implements Intake {
     }
   }
 
-  #keyOf(source: SourceId): SourceInfo['key'] {
-    const found = this.#sources.get(source);
-    if (found === undefined) throw new Error(`source ${source} is not open`);
-    return found.reading.info.key;
-  }
-
   #bury(life: Life, tombstone: Tombstone): void {
     life.bury(tombstone);
-    for (const gone of this.#memory.add(life, tombstone)) if (gone.idle) this.#forget(gone);
+    this.#keep(life, tombstone);
+  }
+
+  #keep(life: Life, tombstone: Tombstone): void {
+    for (const gone of this.#memory.add(life, tombstone)) this.#lives.tidy(gone);
   }
 
   /** The trace was taken by the back-end, or will never be: its lines need not be read again. */
@@ -288,15 +242,14 @@ export class Ledger implements Intake {
     if (flight === undefined) return;
     this.#flying.delete(trace);
     this.#held = undefined;
-    for (const gone of this.#memory.add(flight.life, flight.tombstone)) if (gone.idle) this.#forget(gone);
+    this.#keep(flight.life, flight.tombstone);
   }
-
-  // ------------------------------------------------------------------------------------------------- memory and figures
 
   /** What must outlive the process, beside the sources' offsets: settled episodes whose lines may come again. */
   remember(): StoredMemory {
+    this.#sources.retire((source) => this.#holding().has(source));
     const held = new Map<string, number>();
-    for (const [source, { from }] of this.#holding()) held.set(this.#keyOf(source), from);
+    for (const [source, { from }] of this.#holding()) held.set(this.#sources.keyOf(source), from);
     return this.#memory.store([...this.#flying.values()].map((flight) => flight.tombstone), (source) => held.get(source));
   }
 
@@ -305,7 +258,7 @@ export class Ledger implements Intake {
     const runtimes = new Map(this.#runtimes.map((runtime) => [runtime.name, runtime]));
     this.#memory.restore(stored, (name, container) => {
       const runtime = runtimes.get(name);
-      return runtime && this.#life(runtime, container);
+      return runtime && this.#lives.of(runtime, container);
     });
   }
 
@@ -319,32 +272,21 @@ export class Ledger implements Intake {
 
   /** Log time of the last line read from a source; undefined: none told one yet. */
   reached(source: SourceId): Nanos | undefined {
-    return this.#sources.get(source)?.reading.lastTime;
+    return this.#sources.get(source)?.lastTime;
   }
 
   readings(): Reading[] {
-    return [...this.#sources.values()].map((source) => source.reading);
+    return this.#sources.readings();
   }
 
-  /** Lets go of an ended source nothing is held in. @returns its figures, so that they are not lost. */
-  close(source: SourceId): Reading | undefined {
-    const found = this.#sources.get(source);
-    if (found?.state !== 'ended' || this.pinned(source) !== undefined) return undefined;
-    this.#sources.delete(source);
-    return found.reading;
+  /** All that was ever read. */
+  verdicts(): Verdicts {
+    const all = newVerdicts();
+    addVerdicts(all, this.#sources.past);
+    for (const { verdicts } of this.#sources.readings()) addVerdicts(all, verdicts);
+    return all;
   }
 }
 
 /** Timers count whole milliseconds: what is due within the next one is due now. The wait itself is 500 of them. */
 const TIMER_MS = 1;
-
-/** undefined: no such source. nowhere: one of them has not told a time yet. */
-interface Frontier {
-  readonly behind: Nanos | 'nowhere' | undefined;
-  readonly atEnd: Nanos | 'nowhere' | undefined;
-}
-
-function earlier(known: Nanos | 'nowhere' | undefined, time: Nanos | undefined): Nanos | 'nowhere' {
-  if (known === 'nowhere' || time === undefined) return 'nowhere';
-  return known === undefined || time < known ? time : known;
-}

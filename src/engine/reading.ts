@@ -22,6 +22,16 @@ export interface Verdicts {
 
 export const newVerdicts = (): Verdicts => ({ lines: 0, events: 0, ignored: new Map(), unknown: 0, malformed: new Map(), examples: [] });
 
+/** Adds the figures of one to another. */
+export function addVerdicts(to: Verdicts, from: Verdicts): void {
+  to.lines += from.lines;
+  to.events += from.events;
+  to.unknown += from.unknown;
+  for (const [name, times] of from.ignored) to.ignored.set(name, (to.ignored.get(name) ?? 0) + times);
+  for (const [reason, times] of from.malformed) to.malformed.set(reason, (to.malformed.get(reason) ?? 0) + times);
+  to.examples.push(...from.examples.slice(0, MOST_EXAMPLES - to.examples.length));
+}
+
 const MOST_EXAMPLES = 5;
 const EXAMPLE_LENGTH = 200;
 /** What becomes of an event; false: its container's name is none. */

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Trust } from './identity.ts';
 import { codeOf } from './report.ts';
 
 /** One file name or glob of the user, with his pins for what is found by it. */
@@ -8,6 +9,8 @@ export interface FollowPattern {
   readonly glob: string;
   readonly runtime?: string;
   readonly scheme?: string;
+  /** Whose files may be read by this pattern; otherwise the follower's own rule. */
+  readonly trust?: Trust;
 }
 
 type Segment =

@@ -210,8 +210,8 @@ export class Register {
 
   /** False: the part is not where it was, because it is being rotated right now. */
   #readPart(part: Sibling, { path, pattern }: Held): boolean {
-    const { trust, log } = this.#settings;
-    const opening = openSafely(part.path, trust);
+    const { log } = this.#settings;
+    const opening = openSafely(part.path, this.#trust(pattern));
     if (opening.kind !== 'opened') return opening.kind === 'refused';
     const { file, file: { fd, id, mtime } } = opening;
     if (!sameFile(id, part.id) || this.contents.isKnown(fd)) {
@@ -226,6 +226,10 @@ export class Register {
     if (head === undefined) this.#adopt(this.hold(file, part.path, pattern, false), content);
     else void this.#drain(content, [{ kind: 'compressed', path: part.path, file }], undefined);
     return true;
+  }
+
+  #trust(pattern: FollowPattern | undefined): Trust {
+    return pattern?.trust ?? this.#settings.trust;
   }
 
   #isTaken(inode: string): boolean {
@@ -258,8 +262,8 @@ export class Register {
   }
 
   #find(path: string, wanted: Fingerprint & Pick<FileRecord, 'id'>): Found[] {
-    const { trust, log } = this.#settings;
-    return findContent(path, wanted.id, wanted, { trust, log, taken: (inode) => this.#isTaken(inode) });
+    const { log, patternOf } = this.#settings;
+    return findContent(path, wanted.id, wanted, { trust: this.#trust(patternOf(path)), log, taken: (inode) => this.#isTaken(inode) });
   }
 
   #waiting(): Held[] {

@@ -85,7 +85,7 @@ export class Scout {
           if (known === path || !seen.has(inode(stats))) seen.set(inode(stats), path);
           continue;
         }
-        const file = this.#open(path, stats);
+        const file = this.#open(path, stats, pattern.from.trust ?? this.#settings.trust);
         if (file === undefined) continue;
         taken.add(inode(stats));
         opened.push({ file, path, pattern: pattern.from });
@@ -107,14 +107,14 @@ export class Scout {
     return expand(pattern, folder, (path, error) => this.refuse(path, ioProblem(path, error)));
   }
 
-  #open(path: string, stats: BigIntStats): OpenedFile | undefined {
+  #open(path: string, stats: BigIntStats, trust: Trust): OpenedFile | undefined {
     const refusal = this.#refused.get(path);
     if (refusal !== undefined && refusal.stamp === stampOf(stats) && !PASSING.has(refusal.problem.kind)) return undefined;
     if (this.#isOwn(path)) {
       this.refuse(path, ownProblem(path), stats);
       return undefined;
     }
-    const opening = openSafely(path, this.#settings.trust);
+    const opening = openSafely(path, trust);
     if (opening.kind === 'refused') this.refuse(path, opening.problem, stats);
     if (opening.kind !== 'opened') return undefined;
     this.#cured(path);

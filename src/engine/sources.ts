@@ -1,0 +1,84 @@
+/** The open sources of a ledger: what each has read, and where in log time it stands. */
+import { sourceId } from '../model/source.ts';
+import type { SourceId, SourceInfo, SourceKey } from '../model/source.ts';
+import type { Nanos } from '../model/time.ts';
+import type { CompiledSource } from './compile.ts';
+import { Reading, addVerdicts, newVerdicts } from './reading.ts';
+import type { Gather, Verdicts } from './reading.ts';
+
+type Standing = 'behind' | 'at end' | 'ended';
+
+interface Source {
+  readonly reading: Reading;
+  standing: Standing;
+}
+
+/** The least log time that sources of a kind have told. undefined: there is no such source. nowhere: one has told none yet. */
+export interface Frontier {
+  readonly behind: Nanos | 'nowhere' | undefined;
+  readonly atEnd: Nanos | 'nowhere' | undefined;
+}
+
+export class Sources {
+  /** What sources that are gone had read: figures never go back. */
+  readonly past: Verdicts = newVerdicts();
+  readonly #open = new Map<SourceId, Source>();
+  readonly #rules: readonly CompiledSource[];
+  readonly #shift: bigint | undefined;
+  #next = 0;
+
+  constructor(rules: readonly CompiledSource[], shift: bigint | undefined) {
+    this.#rules = rules;
+    this.#shift = shift;
+  }
+
+  begin(info: SourceInfo, gather: Gather): SourceId {
+    const id = sourceId(this.#next++);
+    this.#open.set(id, { reading: new Reading(id, info, this.#rules, this.#shift, gather), standing: 'behind' });
+    return id;
+  }
+
+  get(id: SourceId): Reading | undefined {
+    return this.#open.get(id)?.reading;
+  }
+
+  /** @throws Error for a source that is gone: lines that are held keep their source. */
+  keyOf(id: SourceId): SourceKey {
+    const reading = this.get(id);
+    if (reading === undefined) throw new Error(`source ${id} is not open`);
+    return reading.info.key;
+  }
+
+  stand(id: SourceId, standing: Standing): void {
+    const source = this.#open.get(id);
+    if (source !== undefined && source.standing !== 'ended') source.standing = standing;
+  }
+
+  frontier(): Frontier {
+    let behind: Frontier['behind'];
+    let atEnd: Frontier['atEnd'];
+    for (const { standing, reading } of this.#open.values()) {
+      if (standing === 'behind') behind = earlier(behind, reading.lastTime);
+      else if (standing === 'at end') atEnd = earlier(atEnd, reading.lastTime);
+    }
+    return { behind, atEnd };
+  }
+
+  readings(): Reading[] {
+    return [...this.#open.values()].map((source) => source.reading);
+  }
+
+  /** Lets go of ended sources in which nothing is held; a host that rotates its logs opens a new one each time. */
+  retire(held: (id: SourceId) => boolean): void {
+    for (const [id, { standing, reading }] of this.#open) {
+      if (standing !== 'ended' || held(id)) continue;
+      addVerdicts(this.past, reading.verdicts);
+      this.#open.delete(id);
+    }
+  }
+}
+
+function earlier(known: Nanos | 'nowhere' | undefined, time: Nanos | undefined): Nanos | 'nowhere' {
+  if (known === 'nowhere' || time === undefined) return 'nowhere';
+  return known === undefined || time < known ? time : known;
+}
