@@ -12,7 +12,7 @@ import { problemText } from './problem.ts';
 import { loadRuntimes } from './runtimes.ts';
 import { checkPins, ledgerOptions, settingsOrStop } from './settings.ts';
 import { paperFor } from './terminal.ts';
-import { summary, tally } from './tally.ts';
+import { guess, summary, tally } from './tally.ts';
 
 export type Format = 'text' | 'json' | 'otlp-json';
 
@@ -72,11 +72,12 @@ export async function show(files: readonly string[], flags: ShowFlags): Promise<
 
 /** Exit codes of a reading that gave nothing, or whose pin was wrong. */
 export function stopForNothing(ledger: Ledger, files: readonly string[], shown: number, container: string | undefined): void {
-  const { events, lines } = tally(ledger);
+  const { events, examples, lines } = tally(ledger);
   const names = files.join(', ');
   if (lines === 0) throw new Stop(EXIT.data, `${names}: no line in it: there is nothing to read yet.`);
   if (events === 0) {
-    throw new Stop(EXIT.data, `${names}: no line that any runtime writes was recognised. Known: urunc's timestamp log (see docs/urunc.md).`);
+    const idea = guess(examples);
+    throw new Stop(EXIT.data, `${names}: no line that any runtime writes was recognised. ${idea ?? "Known: urunc's timestamp log (see docs/urunc.md)."}`);
   }
   const refused = ledger.counts.get('scheme_mismatch') ?? 0;
   if (refused > 0) {

@@ -2,6 +2,7 @@ import type { Ledger } from '../engine/ledger.ts';
 import { printable } from '../engine/render/safe.ts';
 import type { SourceId } from '../model/source.ts';
 import type { Logger } from './logger.ts';
+import { guess } from './tally.ts';
 
 /** So many lines of which none says anything are no accident. */
 const ENOUGH = 20;
@@ -26,7 +27,7 @@ export class SilenceWatch {
       this.#log('warn', 'nothing_recognised', {
         path: info.name,
         lines: verdicts.lines,
-        text: `${printable(info.name, 300)}: ${verdicts.lines} lines read and no runtime knows any of them.${shown} Is it the right file?`,
+        text: `${printable(info.name, 300)}: ${verdicts.lines} lines read and no runtime knows any of them.${shown} ${guess(verdicts.examples) ?? 'Is it the right file?'}`,
       });
     }
   }

@@ -1,13 +1,20 @@
-import type { StoredMemory } from '../engine/memory.ts';
+import type { StoredInside, StoredMemory } from '../engine/memory.ts';
 import type { StoredTombstone } from '../engine/tombstone.ts';
 
 /** The engine's part of the state file, if it is one: whoever edited it, nothing of the wrong form comes in. */
 export function storedMemory(value: unknown): StoredMemory | undefined {
   if (typeof value !== 'object' || value === null || !('done' in value) || !('cuts' in value)) return undefined;
-  return { done: tombstones(value.done), cuts: tombstones(value.cuts) };
+  const inside: unknown = 'inside' in value ? value.inside : [];
+  return { done: tombstones(value.done), cuts: tombstones(value.cuts), inside: Array.isArray(inside) ? inside.filter(isInside) : [] };
 }
 
 const tombstones = (value: unknown): StoredTombstone[] => (Array.isArray(value) ? value.filter(isTombstone) : []);
+
+function isInside(value: unknown): value is StoredInside {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  return ['runtime', 'container'].every((name) => typeof fields.get(name) === 'string') && /^\d{1,20}$/.test(String(fields.get('opened')));
+}
 
 const OUTCOMES: readonly unknown[] = ['ok', 'created', 'incomplete', 'nothing'];
 const TEXTS = ['runtime', 'container', 'traceId', 'opened', 'until'] as const;

@@ -41,6 +41,15 @@ export function startsText(ledger: Ledger): string {
   return `${plural(total, 'start')}${total === 0 ? '' : ` (${parts.join(', ')})`}`;
 }
 
+/** What a file that nobody understands may be, from its first lines; undefined: no idea. */
+export function guess(examples: readonly string[]): string | undefined {
+  const text = examples.join('');
+  const share = (pattern: RegExp): number => (text.match(pattern)?.length ?? 0) / Math.max(text.length, 1);
+  if (share(/\0/g) > 0.3) return 'It looks like UTF-16: convert it first (iconv -f UTF-16 -t UTF-8).';
+  if (share(/[\0-\x08\x0e-\x1f\ufffd]/g) > 0.1) return 'It looks like binary data.';
+  return undefined;
+}
+
 /** One line on the starts, one on the lines, then what else was met. */
 export function summary(ledger: Ledger): string[] {
   const read = tally(ledger);

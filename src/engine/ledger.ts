@@ -64,7 +64,7 @@ export class Ledger implements Intake {
   readonly #lives: Lives;
   readonly #open = new Set<OpenEpisode>();
   /** Settled and sent, not yet acknowledged: their lines are still held. */
-  readonly #flying = new Map<string, { readonly life: Life; readonly tombstone: Tombstone; readonly held: readonly Held[] }>();
+  readonly #flying = new Map<string, { readonly life: Life; readonly tombstone: Tombstone; readonly held: readonly Held[]; readonly inside: boolean }>();
   readonly #memory = new Memory();
   #held: Holding | undefined;
 
@@ -219,7 +219,7 @@ export class Ledger implements Intake {
         this.#bury(life, end.tombstone);
         return undefined;
       case 'trace':
-        this.#flying.set(end.trace.id, { life, tombstone: end.tombstone, held: firstLines(members) });
+        this.#flying.set(end.trace.id, { life, tombstone: end.tombstone, held: firstLines(members), inside: episode.kind === 'inside' });
         life.bury(end.tombstone);
         return { trace: end.trace, waited: end.tombstone.waited };
       default:
@@ -250,7 +250,10 @@ export class Ledger implements Intake {
     this.#sources.retire((source) => this.#holding().has(source));
     const held = new Map<string, number>();
     for (const [source, { from }] of this.#holding()) held.set(this.#sources.keyOf(source), from);
-    return this.#memory.store([...this.#flying.values()].map((flight) => flight.tombstone), (source) => held.get(source));
+    const flying = [...this.#flying.values()];
+    const inside = [...[...this.#open].filter((episode) => episode.kind === 'inside'), ...flying.filter((flight) => flight.inside).map((flight) => flight.tombstone)];
+    const insides = inside.map(({ container, opened, runtime }) => ({ container, opened: String(opened), runtime: typeof runtime === 'string' ? runtime : runtime.name }));
+    return this.#memory.store(flying.map((flight) => flight.tombstone), insides, (source) => held.get(source));
   }
 
   /** Before any source begins. */

@@ -25,6 +25,7 @@ export class Life {
   #settled: Tombstone[] = [];
   /** Episodes that were cut by waiting before a crash and may not have been acknowledged: to be cut there again. */
   #cuts: Tombstone[] = [];
+  readonly #inside = new Set<Nanos>();
 
   constructor(runtime: CompiledRuntime, container: string) {
     this.runtime = runtime;
@@ -73,7 +74,7 @@ export class Life {
     if (settled !== undefined) return this.#afterwards(settled, event, source);
     const orphan = this.#open.find((other) => other.kind === 'inside' || other.kind === 'stray');
     if (orphan !== undefined) return this.#extend(orphan, event, source);
-    const kind = reading.beginsInside(event.time, patience) ? 'inside' : 'stray';
+    const kind = reading.beginsInside(event.time, patience) || this.#inside.has(event.time) ? 'inside' : 'stray';
     return this.#begin(new OpenEpisode(this.runtime, this.container, kind, event.time), event, source);
   }
 
@@ -144,6 +145,11 @@ export class Life {
   exhume(tombstone: Tombstone): void {
     this.#settled = this.#settled.filter((other) => other !== tombstone);
     this.#cuts = this.#cuts.filter((other) => other !== tombstone);
+  }
+
+  /** Before a restart a start without a beginning was met here, its first line of this time. */
+  expectInside(opened: Nanos): void {
+    this.#inside.add(opened);
   }
 
   cutAgain(tombstone: Tombstone): void {

@@ -1,5 +1,6 @@
 /** Settled and acknowledged episodes, bounded, and their form in the state file. */
 import type { SourceKey } from '../model/source.ts';
+import { nanos } from '../model/time.ts';
 import type { Life } from './life.ts';
 import { mayContinue, revive, store } from './tombstone.ts';
 import type { StoredTombstone, Tombstone } from './tombstone.ts';
@@ -10,12 +11,23 @@ const MOST_DONE = 4_096;
 const MOST_UNFINISHED = 4_096;
 /** Of the finished ones that no held offset needs, so many go into the state: late lines after a restart are known as such. */
 const STORED_DONE = 500;
+/** A create that rests longer than so many others is continued by a start without a link. */
+const STORED_UNFINISHED = 1_000;
 
 /** The engine's part of the state file. */
 export interface StoredMemory {
   readonly done: readonly StoredTombstone[];
   /** Cut by waiting, perhaps sent, not acknowledged. */
   readonly cuts: readonly StoredTombstone[];
+  /** Starts whose beginning no log holds, under way or not acknowledged: a second reading must take them for starts again. */
+  readonly inside: readonly StoredInside[];
+}
+
+/** `opened`: ns since the epoch as a decimal string. */
+export interface StoredInside {
+  readonly runtime: string;
+  readonly container: string;
+  readonly opened: string;
 }
 
 interface Entry {
@@ -47,9 +59,10 @@ export class Memory {
 
   /**
    * @param flying settled, not acknowledged.
+   * @param inside of these and of those under way.
    * @param heldFrom per source the offset from which lines will be read again after a restart.
    */
-  store(flying: readonly Tombstone[], heldFrom: (source: SourceKey) => number | undefined): StoredMemory {
+  store(flying: readonly Tombstone[], inside: readonly StoredInside[], heldFrom: (source: SourceKey) => number | undefined): StoredMemory {
     const needed = ({ extents }: Tombstone): boolean =>
       extents.some(({ source, to }) => {
         const from = heldFrom(source);
@@ -57,11 +70,12 @@ export class Memory {
       });
     const done = [...this.#done].map(({ tombstone }) => tombstone);
     const kept = done.filter((tombstone, at) => at >= done.length - STORED_DONE || needed(tombstone));
-    const unfinished = [...this.#unfinished].map(({ tombstone }) => tombstone);
+    const unfinished = [...this.#unfinished].map(({ tombstone }) => tombstone).filter((tombstone, at, all) => at >= all.length - STORED_UNFINISHED || needed(tombstone));
     const cuts = [...this.#cuts].map(({ tombstone }) => tombstone).filter(needed);
     return {
       done: [...unfinished, ...kept].map(store),
       cuts: [...flying.filter((tombstone) => tombstone.waited), ...cuts].map(store),
+      inside,
     };
   }
 
@@ -79,5 +93,6 @@ export class Memory {
       life?.cutAgain(tombstone);
       if (life !== undefined) this.#cuts.add({ life, tombstone });
     }
+    for (const { runtime, container, opened } of stored.inside) lifeOf(runtime, container)?.expectInside(nanos(BigInt(opened)));
   }
 }

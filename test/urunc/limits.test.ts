@@ -205,3 +205,25 @@ describe('what a source is held for', () => {
     expect(ledger.nextDue()).toBe(undefined);
   });
 });
+
+describe('a log that begins inside a start, over a restart', () => {
+  test.each(['under way', 'sent, not acknowledged'])('%s: read again it is the same start', (state) => {
+    const log = text(one('D').slice(6));
+    const before = newLedger();
+    const feed = new Feed(before, { log, fresh: true });
+    feed.more(1e6);
+    before.atEnd(feed.id);
+    const sent = state === 'under way' ? [] : before.settle(MUCH_LATER);
+    const memory = JSON.parse(JSON.stringify(before.remember()));
+    expect(before.pinned(feed.id)).toBe(0);
+
+    const after = newLedger();
+    after.restore(memory);
+    const again = new Feed(after, { log, fresh: false });
+    again.more(1e6);
+    after.atEnd(again.id);
+    const [settled] = after.settle(MUCH_LATER);
+    expect(settled?.trace).toMatchObject({ outcome: 'incomplete', errorType: 'log_begins_inside' });
+    for (const { trace } of sent) expect(settled?.trace.id).toBe(trace.id);
+  });
+});
