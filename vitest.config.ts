@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Suites that need more than the everyday machine or minute: `vitest run --mode real`. */
 const APART = ['real', 'faults', 'bench'];
+/** All of test/real but the short kill-and-rotate run, which needs no server. */
+const EVERYDAY = '!(kill-short).test.ts';
 
 export default defineConfig(({ mode }) => ({
   test: {
@@ -9,6 +11,6 @@ export default defineConfig(({ mode }) => ({
     testTimeout: 30_000,
     ...(APART.includes(mode)
       ? { include: [`test/${mode}/**/*.test.ts`] }
-      : { include: ['test/**/*.test.ts'], exclude: APART.map((suite) => `test/${suite}/**`) }),
+      : { include: ['test/**/*.test.ts'], exclude: APART.map((suite) => `test/${suite}/${suite === 'real' ? EVERYDAY : '**'}`) }),
   },
 }));

@@ -24,6 +24,8 @@ export interface DaemonParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly files: () => readonly FileRecord[];
+  /** How many files are open: a new one is written down soon, so that its rotated self is known after a crash. */
+  readonly openFiles: () => number;
   readonly save: (files: readonly FileRecord[], memory: unknown) => boolean;
   /** Back-pressure on the readers. */
   readonly pause: () => void;
@@ -31,6 +33,8 @@ export interface DaemonParts {
 
 /** The state follows what happened within this time, and no more often: a write costs a disk flush. */
 const CHECKPOINT_MS = 1_000;
+/** A new file is written down sooner. */
+const NEW_FILE_MS = 20;
 /** A save that failed is tried again. */
 const RETRY_MS = 10_000;
 
@@ -40,6 +44,7 @@ export class Daemon {
   #due: NodeJS.Timeout | undefined;
   #checkpoint: NodeJS.Timeout | undefined;
   #settling = false;
+  #knownFiles = 0;
   #stopped = false;
 
   constructor(parts: DaemonParts, outlet: Outlet) {
@@ -91,10 +96,24 @@ export class Daemon {
   /** Something changed that the state must follow. */
   touch(): void {
     if (this.#stopped) return;
+    const files = this.#parts.openFiles();
+    const soon = files !== this.#knownFiles;
+    this.#knownFiles = files;
+    if (soon) this.#clearCheckpoint();
     this.#checkpoint ??= setTimeout(() => {
       this.#checkpoint = undefined;
-      if (!this.checkpoint()) this.#checkpoint ??= setTimeout(() => { this.#checkpoint = undefined; this.touch(); }, RETRY_MS);
-    }, CHECKPOINT_MS);
+      if (!this.checkpoint()) this.#checkpoint = setTimeout(() => this.#retry(), RETRY_MS);
+    }, soon ? NEW_FILE_MS : CHECKPOINT_MS);
+  }
+
+  #retry(): void {
+    this.#checkpoint = undefined;
+    this.touch();
+  }
+
+  #clearCheckpoint(): void {
+    clearTimeout(this.#checkpoint);
+    this.#checkpoint = undefined;
   }
 
   /** Writes the state now. */

@@ -80,6 +80,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
       clock: systemClock,
       log,
       files: () => follower.checkpointFiles(),
+      openFiles: () => follower.counters['files_open'] ?? 0,
       save: (files, remembered) => state.save(files, remembered),
       pause: () => follower.pause(),
     },

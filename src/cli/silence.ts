@@ -5,7 +5,7 @@ import type { Logger } from './logger.ts';
 import { guess } from './tally.ts';
 
 /** So many lines of which none says anything are no accident. */
-const ENOUGH = 20;
+const ENOUGH = 10;
 
 /** Tells once per file that it is followed for nothing: a tracer that reads and understands nothing must not look healthy. */
 export class SilenceWatch {
