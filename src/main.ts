@@ -3,9 +3,9 @@ import process from 'node:process';
 
 const NEEDED = [24, 15] as const;
 
-/** Commands that read logs hold little but make much: two V8 settings decide between 100 and 350 MB (docs/limits in test/bench). */
+/** Commands that read logs hold little but make much: two V8 settings decide between 150 and 350 MB (test/bench). */
 const READING = new Set(['run', 'import']);
-const FRUGAL = ['--max-semi-space-size=2', '--max-old-space-size=192'];
+const FRUGAL = ['--max-semi-space-size=4', '--max-old-space-size=144'];
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {

@@ -7,6 +7,7 @@ import type { Settlement } from '../engine/ledger.ts';
 import { summaryLine } from '../engine/render/line.ts';
 import type { ParcelFate } from '../model/delivery.ts';
 import type { Clock } from '../model/source.ts';
+import type { Steady } from '../model/time.ts';
 import type { Trace } from '../model/trace.ts';
 import type { FileRecord } from '../sources/record.ts';
 import type { Logger } from './logger.ts';
@@ -31,6 +32,10 @@ export interface DaemonParts {
   readonly pause: () => void;
 }
 
+/** So many settlings a second are made at once, */
+const AT_ONCE = 10;
+/** and beyond that, what comes within this time is gathered. */
+const GATHER_MS = 50;
 /** The state follows what happened within this time, and no more often: a write costs a disk flush. */
 const CHECKPOINT_MS = 1_000;
 /** A new file is written down sooner. */
@@ -44,6 +49,8 @@ export class Daemon {
   #due: NodeJS.Timeout | undefined;
   #checkpoint: NodeJS.Timeout | undefined;
   #settling = false;
+  #gathering: NodeJS.Timeout | undefined;
+  readonly #pace = new Pace(AT_ONCE);
   #knownFiles = 0;
   #stopped = false;
 
@@ -56,9 +63,21 @@ export class Daemon {
     this.#outlet = outlet;
   }
 
-  /** After bytes were read, and when something is due. */
+  /**
+   * After bytes were read, and when something is due. At once on a quiet host; on a busy one what comes within a few
+   * milliseconds is settled, sent and acknowledged together.
+   */
   settle(): void {
-    if (this.#settling || this.#stopped) return;
+    if (this.#settling || this.#stopped || this.#gathering !== undefined) return;
+    if (this.#pace.take(this.#parts.clock.steady())) return this.#settleNow();
+    this.#gathering = setTimeout(() => {
+      this.#gathering = undefined;
+      this.#settleNow();
+    }, GATHER_MS);
+  }
+
+  #settleNow(): void {
+    if (this.#stopped) return;
     this.#settling = true;
     try {
       const settled = this.#parts.ledger.settle(this.#parts.clock);
@@ -121,12 +140,39 @@ export class Daemon {
     return this.#parts.save(this.#parts.files(), this.#parts.ledger.remember());
   }
 
+  /** Settles what can be settled, without waiting for more. */
+  finish(): void {
+    clearTimeout(this.#gathering);
+    this.#settleNow();
+  }
+
   /** No more timers; the last state is written. */
   stop(): void {
     clearTimeout(this.#due);
     clearTimeout(this.#checkpoint);
+    clearTimeout(this.#gathering);
     this.#stopped = true;
     this.checkpoint();
+  }
+}
+
+/** Lets through so many things a second, evenly or in one go. */
+class Pace {
+  readonly #most: number;
+  #left: number;
+  #at = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+    this.#left = most;
+  }
+
+  take(now: Steady): boolean {
+    this.#left = Math.min(this.#most, this.#left + ((now - this.#at) / 1_000) * this.#most);
+    this.#at = now;
+    if (this.#left < 1) return false;
+    this.#left--;
+    return true;
   }
 }
 

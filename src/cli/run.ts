@@ -108,7 +108,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
   sayWhatIsWatched(setting, follower, backEnd);
   const code = await stopSignal(log);
   await follower.stop();
-  daemon.settle();
+  daemon.finish();
   await backEnd.stop(FLUSH_MS);
   daemon.stop();
   await telemetry?.stop();

@@ -64,7 +64,8 @@ export interface CompiledEpisode {
   readonly rule: EpisodeRule;
   readonly until: readonly Mark[];
   readonly nothing: { readonly exactly: ReadonlySet<Mark>; readonly name: string } | undefined;
-  readonly causes: readonly (readonly [Mark, Mark])[];
+  /** By number of a mark: those that it must come before, across processes. */
+  readonly effects: readonly (readonly Mark[] | undefined)[];
   readonly rests: { readonly after: number; readonly before: number } | undefined;
 }
 
@@ -142,9 +143,18 @@ function compileEpisode(rule: EpisodeRule, components: readonly string[], markOf
     rule,
     until: rule.until.map(markOf),
     nothing: rule.nothing && { exactly: new Set(rule.nothing.exactly.map(markOf)), name: rule.nothing.name },
-    causes: (rule.causes ?? []).map(([cause, effect]) => [markOf(cause), markOf(effect)] as const),
+    effects: effectsOf(rule, markOf),
     rests: rule.rests && { after: components.indexOf(rule.rests.after), before: components.indexOf(rule.rests.before) },
   };
+}
+
+function effectsOf(rule: EpisodeRule, markOf: (name: string) => Mark): (Mark[] | undefined)[] {
+  const effects: (Mark[] | undefined)[] = [];
+  for (const [cause, effect] of rule.causes ?? []) {
+    const { index } = markOf(cause);
+    effects[index] = [...(effects[index] ?? []), markOf(effect)];
+  }
+  return effects;
 }
 
 function compileColumns(runtime: Runtime, scheme: string, components: readonly string[], markOf: (name: string) => Mark): Columns {

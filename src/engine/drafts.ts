@@ -50,11 +50,12 @@ export function drafts(runtime: CompiledRuntime, marks: Marks, schemes: readonly
   return made;
 }
 
-/** The first of a list that was seen, and whether it is the one that is meant. */
-function pick(wanted: readonly Mark[], marks: Marks): { readonly placed: Placed; readonly meant: boolean } | undefined {
-  for (const [rank, mark] of wanted.entries()) {
-    const placed = marks[mark.index];
-    if (placed !== undefined) return { placed, meant: rank === 0 };
+/** The first of a list that was seen: the first of all is the one that is meant, the others stand in. */
+function pick(wanted: readonly Mark[], marks: Marks): Placed | undefined {
+  for (let rank = 0; rank < wanted.length; rank++) {
+    const mark = wanted[rank];
+    const placed = mark && marks[mark.index];
+    if (placed !== undefined) return placed;
   }
   return undefined;
 }
@@ -64,18 +65,18 @@ function stretch(runtime: CompiledRuntime, rule: CompiledBetween, marks: Marks, 
   if (from === undefined) return;
   const to = pick(rule.to, marks);
   const [meant] = rule.to;
-  const cutShort = to === undefined || (!to.meant && meant !== undefined && expected(runtime, schemes, meant));
-  const end = cutShort ? lastOfService(rule.service, marks, from.placed) : to.placed;
-  if (end === undefined || end.offset < from.placed.offset) return;
+  const cutShort = to === undefined || (to.mark !== meant && meant !== undefined && expected(runtime, schemes, meant));
+  const end = cutShort ? lastOfService(rule.service, marks, from) : to;
+  if (end === undefined || end.offset < from.offset) return;
   made.push({
     parent: -1,
     service: rule.service,
     name: rule.name,
-    start: from.placed.offset,
+    start: from.offset,
     end: end.offset,
-    from: from.placed,
+    from,
     to: end,
-    certainty: cutShort ? 'inferred' : from.meant && to.meant ? 'exact' : 'bounded',
+    certainty: cutShort ? 'inferred' : from.mark === rule.from[0] && to.mark === meant ? 'exact' : 'bounded',
     credit: rule.credit,
     waits: rule.waits,
     incomplete: cutShort,

@@ -19,7 +19,8 @@ export interface Event {
  * from two processes have no order of their own; the layer and the component decide, so that a re-read decides the same.
  */
 export function inOrder(a: Event, b: Event): number {
-  if (a.time !== b.time) return a.time < b.time ? -1 : 1;
+  if (a.time < b.time) return -1;
+  if (a.time > b.time) return 1;
   const one = a.spelling.agreed;
   const other = b.spelling.agreed;
   if (one !== undefined && other !== undefined) {

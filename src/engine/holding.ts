@@ -14,6 +14,12 @@ export type Holding = ReadonlyMap<SourceId, { readonly from: number; readonly aw
 
 /** The first line in each source. */
 export function firstLines(events: readonly Event[]): Held[] {
+  const [one] = events;
+  if (one !== undefined && events.every((event) => event.source === one.source)) {
+    let { offset } = one;
+    for (const event of events) if (event.offset < offset) offset = event.offset;
+    return [{ source: one.source, offset }];
+  }
   const first = new Map<SourceId, number>();
   for (const { source, offset } of events) {
     const known = first.get(source);

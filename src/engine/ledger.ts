@@ -40,7 +40,7 @@ export const LEDGER_DEFAULTS: Omit<LedgerOptions, 'hostId'> = {
   settle: duration(250_000_000),
   patience: duration(60_000_000_000),
   lateness: duration(250_000_000),
-  mostOpen: 16_384,
+  mostOpen: 10_000,
 };
 
 /** A settled episode. `waited`: settled by waiting; its cut must be on disk before it is sent (`Ledger.remember`). */

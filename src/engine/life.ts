@@ -14,6 +14,7 @@ export type Found =
   | { readonly kind: 'counted'; readonly name: 'duplicate' | 'late' | 'replayed' | 'after_end' };
 
 const NONE: readonly OpenEpisode[] = [];
+const NOWHERE: readonly Nanos[] = [];
 
 const counted = (name: Extract<Found, { kind: 'counted' }>['name']): Found => ({ kind: 'counted', name });
 
@@ -25,7 +26,7 @@ export class Life {
   #settled: Tombstone[] = [];
   /** Episodes that were cut by waiting before a crash and may not have been acknowledged: to be cut there again. */
   #cuts: Tombstone[] = [];
-  readonly #inside = new Set<Nanos>();
+  #inside: readonly Nanos[] = NOWHERE;
 
   constructor(runtime: CompiledRuntime, container: string) {
     this.runtime = runtime;
@@ -74,7 +75,7 @@ export class Life {
     if (settled !== undefined) return this.#afterwards(settled, event, source);
     const orphan = this.#open.find((other) => other.kind === 'inside' || other.kind === 'stray');
     if (orphan !== undefined) return this.#extend(orphan, event, source);
-    const kind = reading.beginsInside(event.time, patience) || this.#inside.has(event.time) ? 'inside' : 'stray';
+    const kind = reading.beginsInside(event.time, patience) || this.#inside.includes(event.time) ? 'inside' : 'stray';
     return this.#begin(new OpenEpisode(this.runtime, this.container, kind, event.time), event, source);
   }
 
@@ -149,7 +150,7 @@ export class Life {
 
   /** Before a restart a start without a beginning was met here, its first line of this time. */
   expectInside(opened: Nanos): void {
-    this.#inside.add(opened);
+    this.#inside = [...this.#inside, opened];
   }
 
   cutAgain(tombstone: Tombstone): void {

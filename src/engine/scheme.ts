@@ -15,9 +15,6 @@ export interface Decision {
   readonly refusedPin: string | undefined;
 }
 
-/** How far a version explains a list of events. `knows`: it writes all these lines, but a beginning is missing. */
-type Fit = 'proven' | 'knows' | 'refuted';
-
 /**
  * @param events one episode's, in order. Earlier parts of the same start (a create that rested) come first.
  * @param pin the user's word for these lines.
@@ -26,14 +23,8 @@ export function decide(runtime: CompiledRuntime, events: readonly Event[], pin: 
   const count = runtime.schemes.length;
   if (count === 0) return { schemes: [0], by: 'none', refusedPin: undefined };
   const proven: number[] = [];
-  const knowing: number[] = [];
-  for (let scheme = 0; scheme < count; scheme++) {
-    const fit = fits(runtime, scheme, events);
-    if (fit === 'proven') proven.push(scheme);
-    if (fit !== 'refuted') knowing.push(scheme);
-  }
-  // A part whose beginning is missing refutes every version by its gap; what the versions that know all lines agree on still holds.
-  const remaining = proven.length > 0 ? proven : knowing.length > 0 ? knowing : runtime.schemes.map((_, scheme) => scheme);
+  for (let scheme = 0; scheme < count; scheme++) if (proves(runtime, scheme, events)) proven.push(scheme);
+  const remaining = proven.length > 0 ? proven : knowing(runtime, events);
   if (pin === undefined) return { schemes: remaining, by: 'lines', refusedPin: undefined };
   const pinned = runtime.schemes.indexOf(pin);
   return remaining.includes(pinned)
@@ -41,32 +32,39 @@ export function decide(runtime: CompiledRuntime, events: readonly Event[], pin: 
     : { schemes: remaining, by: 'lines', refusedPin: pin };
 }
 
-/** Scratch for `fits`, by mark and by component: the fold runs for every start and must not allocate per rule. */
+/**
+ * A part whose beginning is missing refutes every version by its gap; what the versions that write all its lines agree on
+ * still holds.
+ */
+function knowing(runtime: CompiledRuntime, events: readonly Event[]): number[] {
+  const all = runtime.schemes.map((_, scheme) => scheme);
+  const known = all.filter((scheme) => events.every((event) => event.spelling.meanings[scheme] !== undefined));
+  return known.length > 0 ? known : all;
+}
+
+/** Scratch for `proves`, by mark and by component: the fold runs for every start and must not allocate per rule. */
 let seen = new Uint8Array(0);
 let next = new Uint8Array(0);
 
-function fits(runtime: CompiledRuntime, scheme: number, events: readonly Event[]): Fit {
+function proves(runtime: CompiledRuntime, scheme: number, events: readonly Event[]): boolean {
   if (seen.length < runtime.marks.length) seen = new Uint8Array(runtime.marks.length);
   if (next.length < runtime.components.length) next = new Uint8Array(runtime.components.length);
   seen.fill(0);
   next.fill(0);
   const columns = runtime.columns[scheme];
-  const { causes } = runtime.start;
-  let fit: Fit = 'proven';
+  const { effects } = runtime.start;
   for (let at = 0; at < events.length; at++) {
     const mark = events[at]?.spelling.meanings[scheme];
-    if (mark === undefined) return 'refuted';
-    if (mark.loose || seen[mark.index] === 1 || fit === 'knows') continue;
+    if (mark === undefined) return false;
+    if (mark.loose || seen[mark.index] === 1) continue;
     const place = next[mark.component] ?? 0;
-    if (columns?.[mark.component]?.[place] !== mark) fit = 'knows';
+    if (columns?.[mark.component]?.[place] !== mark) return false;
     next[mark.component] = place + 1;
     seen[mark.index] = 1;
-    for (let i = 0; i < causes.length; i++) {
-      const pair = causes[i];
-      if (pair !== undefined && pair[0] === mark && seen[pair[1].index] === 1) fit = 'knows';
-    }
+    const caused = effects[mark.index];
+    if (caused !== undefined && caused.some((effect) => seen[effect.index] === 1)) return false;
   }
-  return fit;
+  return true;
 }
 
 /** What a spelling means in all the versions that remain; undefined: they differ. */
