@@ -30,6 +30,8 @@ export class Content {
   /** As last seen: bytes, and ns since the epoch. */
   size = 0;
   mtime: bigint;
+  /** When its file was first known to have left the followed path, in ns since the epoch; undefined: it has not. */
+  left: bigint | undefined;
   /** First byte of the first line that was not handed over. */
   lineStart: number;
   /** All up to here is known; between lineStart and here there is no line end. */
@@ -99,6 +101,7 @@ export class Content {
       key: this.key, id: this.id, ...this.fingerprint(),
       offset: intake.pinned(this.source) ?? this.lineStart,
       path: this.path, size: Math.max(this.size, this.scanned), mtime: this.mtime, rank: this.rank, ended,
+      ...(this.left === undefined ? {} : { left: this.left }),
     };
   }
 }

@@ -7,6 +7,7 @@ import { GUARD_BYTES, HEAD_BYTES, holds, readAt } from './identity.ts';
 import type { FileId } from './identity.ts';
 import { NEWLINE } from './lines.ts';
 import type { FollowPattern } from './pattern.ts';
+import { isSpent } from './record.ts';
 import type { FileRecord } from './record.ts';
 import type { Log } from './report.ts';
 import { family, packedHolds } from './siblings.ts';
@@ -38,7 +39,7 @@ const MOST_GENERATIONS = 50_000;
 
 /** All contents of this run and what the last run left: their order in chains, their end, and what is saved of them. */
 export class Contents {
-  /** Records of the last run that no file was found for yet. */
+  /** Records of the last run that no file was found for yet, or that need none because all of it was read. */
   readonly pending = new Map<SourceKey, FileRecord>();
   readonly counters = { lost: 0, lost_bytes: 0 };
   readonly #open = new Set<Content>();
@@ -111,6 +112,7 @@ export class Contents {
     const start = fd === undefined ? { ...FROM_ZERO, offset } : startAt(fd, offset, record.head.length);
     const content = this.begin({ key, path, rank, fresh: false, id, mtime, start, pattern });
     content.size = record.size;
+    content.left = record.left;
     if (fd === undefined) content.seal(record);
     return content;
   }
@@ -119,6 +121,9 @@ export class Contents {
   end(content: Content): void {
     this.#open.delete(content);
     this.#ended.push(content);
+    // It is soon forgotten: what was written late to it must not make its file look later than the newest of its chain.
+    const newest = this.newest(content.path);
+    if (newest instanceof Content && newest.mtime < content.mtime) newest.mtime = content.mtime;
     this.#intake.end(content.source);
     this.#log('debug', 'source_ended', { path: content.path, offset: content.lineStart });
   }
@@ -138,26 +143,30 @@ export class Contents {
 
   /** The open file holds a content, as it is or compressed, that is read or was read from another one. */
   isKnown(fd: number): boolean {
-    return this.known().some((content) => {
-      const print = content.fingerprint();
-      if (print.head.length === 0) return false;
-      return holds(fd, print) || packedHolds(fd, print);
-    });
+    const prints = [...this.known().map((content) => content.fingerprint()), ...this.pending.values()];
+    return prints.some((print) => print.head.length > 0 && (holds(fd, print) || packedHolds(fd, print)));
   }
 
   /** What the state must hold now, from what the intake says is pinned at this moment. */
   records(): FileRecord[] {
-    const idle: Content[] = [];
-    this.#ended = this.#ended.filter((content) => {
-      if (this.#intake.pinned(content.source) !== undefined) return true;
-      if (this.newest(content.path)?.key === content.key) idle.push(content);
-      return this.newest(content.path)?.key === content.key;
-    });
-    const surplus = new Set(idle.slice(0, Math.max(0, idle.length - MOST_ENDED)));
-    this.#ended = this.#ended.filter((content) => !surplus.has(content));
-    for (const content of surplus) this.#chains.delete(family(content.path));
+    this.#forget();
     const open = [...this.#open].map((content) => content.record(this.#intake, false));
     return [...open, ...this.#ended.map((content) => content.record(this.#intake, true)), ...this.pending.values()];
+  }
+
+  /** Lets go of what is over and not pinned, unless it is the newest of its chain. */
+  #forget(): void {
+    const isNewest = ({ key, path }: Newest & { readonly path: string }): boolean => this.newest(path)?.key === key;
+    const isPinned = (content: Content): boolean => this.#intake.pinned(content.source) !== undefined;
+    this.#ended = this.#ended.filter((content) => isPinned(content) || isNewest(content));
+    const spent = [...this.pending.values()].filter(isSpent);
+    for (const record of spent) if (!isNewest(record)) this.pending.delete(record.key);
+    const idle = [...spent.filter(isNewest), ...this.#ended.filter((content) => !isPinned(content))];
+    const surplus = new Set(idle.slice(0, Math.max(0, idle.length - MOST_ENDED)).map(({ key }) => key));
+    if (surplus.size === 0) return;
+    for (const { key, path } of idle) if (surplus.has(key)) this.#chains.delete(family(path));
+    for (const key of surplus) this.pending.delete(key);
+    this.#ended = this.#ended.filter(({ key }) => !surplus.has(key));
   }
 }
 

@@ -99,6 +99,7 @@ export class Follower {
       intake, clock, log, trust, records, from: from.kind === 'end' ? 'end' : 'beginning',
       opened: (held) => this.#opened(held),
       patternOf: (path) => this.#scout.patternOf(path),
+      foreignPatternOf: (path) => this.#scout.foreignPatternOf(path),
       refused: (held, problem) => this.#scout.refuse(held.path, problem),
       ready: () => this.#ready(),
       onRead: () => this.#read(),
@@ -172,7 +173,7 @@ export class Follower {
       const atEnd = content === undefined || lastTold === 'end';
       files.push({ ...at, atEnd, rotated: place.kind === 'left', ...(problem === undefined ? {} : { problem }) });
     }
-    for (const { content, path } of this.#register.draining) {
+    for (const { content, path } of this.#register.drains.active) {
       files.push({ path, offset: content.lineStart, size: content.size, atEnd: false, rotated: true });
     }
     for (const problem of this.#scout.problems()) {
@@ -200,18 +201,19 @@ export class Follower {
   #find(first: boolean): void {
     const now = this.#settings.clock.steady();
     const { held: files } = this.#register;
-    const { seen, opened } = this.#scout.look((inode) => files.get(inode)?.path);
+    const { seen, opened, grounds } = this.#scout.look((inode) => files.get(inode)?.path);
     for (const held of files.values()) this.#place(held, seen.get(held.inode), now);
     for (const { file, path, pattern } of opened) {
       if (files.has(inodeOf(file.id))) giveBack(file);
       else this.#register.hold(file, path, pattern, true, first);
     }
-    if (first || opened.length > 0) this.#register.settleAll();
+    if (first || opened.length > 0) this.#register.settleAll(grounds);
+    else this.#register.searchMissed(grounds);
   }
 
   #place(held: Held, path: string | undefined, now: Steady): void {
     if (path === undefined && held.place.kind === 'live') {
-      held.place = { kind: 'left', since: now };
+      held.place = { kind: 'left', since: now, at: this.#settings.clock.now() };
       this.#counts.rotated += 1;
       this.#settings.log('info', 'rotated', { path: held.path, inode: held.inode });
     } else if (path !== undefined) {

@@ -9,8 +9,11 @@ import type { Problem } from './report.ts';
 
 const OPENING_BYTES = 256;
 
-/** `live`: at a path that is followed. `left`: rotated away or unlinked; read on until nothing can come any more. */
-export type Place = { readonly kind: 'live' } | { readonly kind: 'left'; readonly since: Steady };
+/**
+ * `live`: at a path that is followed. `left`: rotated away or unlinked, known `since` then (`at` by the wall clock, ns, to
+ * be saved); read on until nothing can come any more.
+ */
+export type Place = { readonly kind: 'live' } | { readonly kind: 'left'; readonly since: Steady; readonly at: bigint };
 
 /** A file that is held open, so that it can be read to its end whatever happens to its name. */
 export class Held {
@@ -21,11 +24,14 @@ export class Held {
   /** There at the very first look: only then does `from: end` apply. */
   readonly first: boolean;
   path: string;
-  place: Place;
+  /** Bytes that were there when it was opened: they are as old as its time of change says, not as the reading of them. */
+  found: number;
+  #place: Place;
   /** Undefined: no byte of it yet, or so far it is only a copy of what another one holds. */
   reader: FileReader | undefined;
   /** Its first bytes, when they were last looked at: what another file must begin with to be a copy. */
   opening: Buffer = Buffer.alloc(0);
+  /** When it was last written to. */
   lastBytes: Steady;
   lastTold: 'end' | 'behind' | undefined;
   /** Who asked for the next look: only bytes that a sweep alone finds were missed by the watches. */
@@ -33,19 +39,40 @@ export class Held {
   problem: Problem | undefined;
   unwatch: () => void = () => undefined;
 
-  constructor(file: OpenedFile, path: string, pattern: FollowPattern | undefined, place: Place, now: Steady, first: boolean) {
+  constructor(file: OpenedFile, path: string, pattern: FollowPattern | undefined, place: Place, lastBytes: Steady, first: boolean) {
     this.fd = file.fd;
     this.id = file.id;
     this.inode = inodeOf(file.id);
     this.path = path;
     this.pattern = pattern;
-    this.place = place;
-    this.lastBytes = now;
+    this.found = file.size;
+    this.#place = place;
+    this.lastBytes = lastBytes;
     this.first = first;
   }
 
   get content(): Content | undefined {
     return this.reader?.content;
+  }
+
+  get place(): Place {
+    return this.#place;
+  }
+
+  set place(place: Place) {
+    this.#place = place;
+    this.#mark();
+  }
+
+  /** Goes on with what the reader reads. */
+  read(reader: FileReader): void {
+    this.reader = reader;
+    this.lastTold = undefined;
+    this.#mark();
+  }
+
+  #mark(): void {
+    if (this.content !== undefined) this.content.left = this.place.kind === 'left' ? this.place.at : undefined;
   }
 
   /** Notes size and time of last change for the record. Throws what the system call throws. */
@@ -54,7 +81,7 @@ export class Held {
     if (content === undefined) return;
     const stats = fstatSync(this.fd, { bigint: true });
     content.size = Number(stats.size);
-    content.mtime = stats.mtimeNs;
+    if (stats.mtimeNs > content.mtime) content.mtime = stats.mtimeNs;
   }
 
   /** Bytes in the file now. Throws what the system call throws. */

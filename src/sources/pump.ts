@@ -127,7 +127,7 @@ export class Pump {
   }
 
   #came(held: Held, now: Steady): void {
-    held.lastBytes = now;
+    if ((held.content?.scanned ?? 0) > held.found) held.lastBytes = now;
     held.look();
     if (held.wokenBy !== 'sweep') return;
     this.#unheard.add(held);

@@ -17,12 +17,17 @@ export interface FileRecord extends Fingerprint {
   readonly rank: number;
   /** No line will come any more; it is kept for its offset or as the newest of its chain. */
   readonly ended: boolean;
+  /** When its file was first known to have left the followed path (ns since the epoch): the grace goes on over restarts. */
+  readonly left?: bigint;
 }
+
+/** Nothing is left to read of it, now or ever: it only tells what came later in its chain. */
+export const isSpent = ({ ended, offset, size }: FileRecord): boolean => ended && offset >= size;
 
 /** The record as JSON values: exact integers beyond 2^53 as strings. */
 export function toJson(record: FileRecord): Record<string, unknown> {
-  const { id, ...rest } = record;
-  return { ...rest, ...id, mtime: String(record.mtime) };
+  const { id, left, ...rest } = record;
+  return { ...rest, ...id, mtime: String(record.mtime), ...(left === undefined ? {} : { left: String(left) }) };
 }
 
 /** A record from parsed JSON; undefined if it is none. */
@@ -31,11 +36,12 @@ export function fromJson(value: unknown): FileRecord | undefined {
   const head = headOf(object?.['head']);
   const guard = guardOf(object?.['guard']);
   if (object === undefined || head === undefined || guard === undefined) return undefined;
-  const { key, dev, ino, birth, path, mtime, offset, size, rank, ended } = object;
+  const { key, dev, ino, birth, path, mtime, offset, size, rank, ended, left } = object;
   if (typeof key !== 'string' || !isDigits(dev) || !isDigits(ino) || !isInteger(birth)) return undefined;
   if (typeof path !== 'string' || !isInteger(mtime) || !isCount(offset) || !isCount(size)) return undefined;
   if (typeof rank !== 'number' || typeof ended !== 'boolean') return undefined;
-  return { key: sourceKey(key), id: { dev, ino, birth }, head, guard, offset, path, size, mtime: BigInt(mtime), rank, ended };
+  const since = isInteger(left) ? { left: BigInt(left) } : {};
+  return { key: sourceKey(key), id: { dev, ino, birth }, head, guard, offset, path, size, mtime: BigInt(mtime), rank, ended, ...since };
 }
 
 /** The fields of a JSON object; undefined for anything else. */

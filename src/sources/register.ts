@@ -1,23 +1,29 @@
 import { closeSync, fstatSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock, Intake } from '../model/source.ts';
+import { steady } from '../model/time.ts';
+import type { Steady } from '../model/time.ts';
 import { compressionOf } from './archive.ts';
 import { FROM_ZERO, startAtZero } from './content.ts';
 import type { Content } from './content.ts';
 import { Contents, startAtEnd } from './contents.ts';
-import type { Newest } from './contents.ts';
-import { drain } from './drain.ts';
-import type { Drained } from './drain.ts';
+import { Drains } from './drains.ts';
 import { Held } from './held.ts';
-import { fileId, holds, inodeOf, openSafely, sameFile } from './identity.ts';
+import type { Place } from './held.ts';
+import { fileId, holds, sameFile } from './identity.ts';
 import type { Fingerprint, OpenedFile, Trust } from './identity.ts';
+import { Missed } from './missed.ts';
+import type { Ground } from './missed.ts';
 import type { FollowPattern } from './pattern.ts';
 import { FileReader, sharedBuffer } from './reader.ts';
+import { isSpent } from './record.ts';
 import type { FileRecord } from './record.ts';
 import { ioProblem } from './report.ts';
 import type { Log, Problem } from './report.ts';
-import { byAge, findContent, missedParts, MOST_ATTEMPTS, packedHead, packedProblem } from './siblings.ts';
+import { byAge, findContent, packedHead, packedProblem } from './siblings.ts';
 import type { Found, Sibling } from './siblings.ts';
+
+type Listed = Map<string, readonly Sibling[]>;
 
 export interface RegisterSettings {
   readonly intake: Intake;
@@ -27,6 +33,8 @@ export interface RegisterSettings {
   readonly from: 'beginning' | 'end';
   /** What the user said about files at this path. */
   readonly patternOf: (path: string) => FollowPattern | undefined;
+  /** The same, but nothing for what we write ourselves. */
+  readonly foreignPatternOf: (path: string) => FollowPattern | undefined;
   /** Records of the last run. */
   readonly records: readonly FileRecord[];
   /** A file was opened: watch it, look at it. */
@@ -38,12 +46,6 @@ export interface RegisterSettings {
   readonly onRead: () => void;
 }
 
-/** A content that is read out of a compressed copy. */
-export interface Draining {
-  readonly content: Content;
-  readonly path: string;
-}
-
 /**
  * Knows which open file holds which content. Decides, for each file that turns up, whether it is known (resume), the
  * successor of a known one, a copy of one, or new; and finds a content again whose file was renamed, copied or compressed.
@@ -51,20 +53,29 @@ export interface Draining {
 export class Register {
   /** By inode, oldest first. */
   readonly held = new Map<string, Held>();
-  readonly draining = new Set<Draining>();
+  readonly drains: Drains;
   readonly contents: Contents;
   readonly #settings: RegisterSettings;
+  readonly #missed: Missed;
   readonly #buffer = sharedBuffer();
 
   constructor(settings: RegisterSettings) {
     this.#settings = settings;
-    this.contents = new Contents(settings.intake, settings.log, settings.records);
+    const { intake, clock, log, trust, records, ready, onRead } = settings;
+    this.contents = new Contents(intake, log, records);
+    this.drains = new Drains({ intake, log, contents: this.contents, ready, onRead });
+    this.#missed = new Missed({
+      clock, log, trust, contents: this.contents, patternOf: settings.foreignPatternOf,
+      taken: (inode) => this.#isTaken(inode),
+      take: (part, file, path, pattern) => this.#takePart(part, file, path, pattern),
+    });
   }
 
   /** Takes a file that was just opened. Nothing of it is read before it is settled. */
   hold(file: OpenedFile, path: string, pattern: FollowPattern | undefined, live: boolean, first = false): Held {
-    const now = this.#settings.clock.steady();
-    const held = new Held(file, path, pattern, live ? { kind: 'live' } : { kind: 'left', since: now }, now, first);
+    const { clock } = this.#settings;
+    const place: Place = live ? { kind: 'live' } : { kind: 'left', since: clock.steady(), at: clock.now() };
+    const held = new Held(file, path, pattern, place, this.#steadyAt(file.mtime), first);
     this.held.set(held.inode, held);
     this.#settings.log('debug', 'file_opened', { path, inode: held.inode, size: file.size });
     this.#settings.opened(held);
@@ -72,12 +83,21 @@ export class Register {
   }
 
   /** Decides about all files that have no reader yet, and about the records that have no file yet. */
-  settleAll(): void {
+  settleAll(grounds: readonly Ground[]): void {
     const waiting = this.#waiting();
     for (const held of waiting) this.#guarded(held, () => this.#resumeSame(held));
-    for (const record of [...this.contents.pending.values()]) this.#tryRecover(record);
+    const listed: Listed = new Map();
+    for (const record of [...this.contents.pending.values()]) this.#tryRecover(record, listed);
+    this.searchMissed(grounds);
     const ages = waiting.map((held) => ({ held, path: held.path, id: held.id, mtime: fstatSync(held.fd, { bigint: true }).mtimeNs }));
     for (const { held } of ages.sort(byAge)) this.settle(held);
+  }
+
+  /** Reads what was rotated away unseen where no file at the followed path would bring it up. */
+  searchMissed(grounds: readonly Ground[]): void {
+    const read = new Set<string>();
+    for (const { path, place, reader } of this.held.values()) if (place.kind === 'live' && reader !== undefined) read.add(path);
+    this.#missed.search(grounds, (path) => read.has(path));
   }
 
   /** Begins reading a file of which nothing is read, if it can be told by now what it is. */
@@ -101,6 +121,7 @@ export class Register {
     held.reader = undefined;
     held.lastTold = undefined;
     held.opening = Buffer.alloc(0);
+    held.found = 0;
     this.#rehome(content);
     this.settle(held);
   }
@@ -129,12 +150,14 @@ export class Register {
 
   #resume(held: Held, record: FileRecord): void {
     this.#settings.log('info', 'resumed_at', { path: held.path, offset: record.offset });
+    const { left: at } = record;
+    if (held.place.kind === 'left' && at !== undefined) held.place = { kind: 'left', since: this.#steadyAt(at), at };
     this.#adopt(held, this.contents.resume(record, held.fd, held.id, held.pattern ?? this.#settings.patternOf(record.path)));
   }
 
-  #tryRecover(record: FileRecord): void {
+  #tryRecover(record: FileRecord, listed: Listed): void {
     try {
-      this.#recover(record);
+      this.#recover(record, listed);
     } catch (error) {
       // The record stays pending: it is tried again when the next file turns up, and after the next start.
       this.#settings.log('warn', 'source_problem', { ...ioProblem(record.path, error) });
@@ -142,8 +165,9 @@ export class Register {
   }
 
   /** A record whose file was not among the followed ones: rotated, copied, compressed, or gone. */
-  #recover(record: FileRecord): void {
-    const found = this.#find(record.path, record);
+  #recover(record: FileRecord, listed: Listed): void {
+    // Nothing is left to read of it, so its file is not sought; one that turns up by itself is known.
+    const found = isSpent(record) ? [] : this.#find(record.path, record, listed);
     const [first] = found;
     if (first?.kind === 'plain') return this.#resume(this.hold(first.file, first.path, undefined, false), record);
     const waiting = this.#waitingWith(record);
@@ -153,9 +177,9 @@ export class Register {
     }
     if (first !== undefined) {
       const content = this.contents.resume(record, undefined, record.id, this.#settings.patternOf(record.path));
-      return void this.#drain(content, found, record);
+      return void this.drains.run(content, found, record);
     }
-    if (this.#mayReturn(record)) return;
+    if (isSpent(record) || this.#mayReturn(record)) return;
     this.contents.pending.delete(record.key);
     this.contents.lose('lost_while_down', record.path, record.offset, record.size);
   }
@@ -175,7 +199,7 @@ export class Register {
     const found = this.#find(content.path, { ...print, id: content.id });
     const [first] = found;
     if (first?.kind === 'plain') return this.#adopt(this.hold(first.file, first.path, undefined, false), content);
-    if (first !== undefined) return void this.#drain(content, found, print);
+    if (first !== undefined) return void this.drains.run(content, found, print);
     this.contents.lose('lost_on_truncation', content.path, content.lineStart, content.size);
     this.contents.end(content);
   }
@@ -183,14 +207,13 @@ export class Register {
   #adopt(held: Held, content: Content): void {
     content.id = held.id;
     held.measure();
-    held.reader = new FileReader(held.fd, content, this.#settings.intake, this.#buffer);
-    held.lastTold = undefined;
+    held.read(new FileReader(held.fd, content, this.#settings.intake, this.#buffer));
   }
 
   #beginNew(held: Held): void {
     const { from, log } = this.#settings;
     const newest = this.contents.newest(held.path);
-    if (newest !== undefined) this.#readMissed(held, newest);
+    if (newest !== undefined) this.#missed.read(held.path, held.pattern);
     const start = held.first && newest === undefined && from === 'end' ? startAtEnd(held.fd) : startAtZero(held.fd);
     const fresh = newest === undefined && start.offset === 0;
     const rank = this.contents.nextRank(held.path);
@@ -200,70 +223,32 @@ export class Register {
     log('info', 'following', { path, from: start.offset, fresh, rank });
   }
 
-  /** Rotated parts between the newest known content and this file, which went through its path unseen. */
-  #readMissed(held: Held, newest: Newest): void {
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      const parts = missedParts(held.path, newest, (inode) => this.#isTaken(inode), this.#settings.log);
-      if (parts.filter((part) => !this.#readPart(part, held)).length === 0) return;
-    }
-  }
-
-  /** False: the part is not where it was, because it is being rotated right now. */
-  #readPart(part: Sibling, { path, pattern }: Held): boolean {
-    const { log } = this.#settings;
-    const opening = openSafely(part.path, this.#trust(pattern));
-    if (opening.kind !== 'opened') return opening.kind === 'refused';
-    const { file, file: { fd, id, mtime } } = opening;
-    if (!sameFile(id, part.id) || this.contents.isKnown(fd)) {
-      closeSync(fd);
-      return sameFile(id, part.id);
-    }
+  /** A rotated part that went through `path` unseen. */
+  #takePart(part: string, file: OpenedFile, path: string, pattern: FollowPattern | undefined): void {
+    const { fd, id, mtime } = file;
     const rank = this.contents.nextRank(path);
-    log('info', 'rotated_unseen', { path: part.path, rank });
+    this.#settings.log('info', 'rotated_unseen', { path: part, rank });
     const head = packedHead(fd);
     const start = head === undefined ? startAtZero(fd) : { ...FROM_ZERO, head };
-    const content = this.contents.begin({ key: this.contents.freeKey(id), path, rank, fresh: false, id, mtime, start, pattern });
-    if (head === undefined) this.#adopt(this.hold(file, part.path, pattern, false), content);
-    else void this.#drain(content, [{ kind: 'compressed', path: part.path, file }], undefined);
-    return true;
-  }
-
-  #trust(pattern: FollowPattern | undefined): Trust {
-    return pattern?.trust ?? this.#settings.trust;
+    const fresh = this.contents.newest(path) === undefined;
+    const content = this.contents.begin({ key: this.contents.freeKey(id), path, rank, fresh, id, mtime, start, pattern });
+    if (head === undefined) this.#adopt(this.hold(file, part, pattern, false), content);
+    else void this.drains.run(content, [{ kind: 'compressed', path: part, file }], undefined);
   }
 
   #isTaken(inode: string): boolean {
-    return this.held.has(inode) || [...this.draining].some(({ content }) => inodeOf(content.id) === inode);
+    return this.held.has(inode) || this.drains.reads(inode);
   }
 
-  async #drain(content: Content, found: readonly Found[], print: Fingerprint | undefined): Promise<void> {
-    const { intake, ready, onRead, log } = this.#settings;
-    content.seal(print);
-    let outcome: Drained = { kind: 'other' };
-    for (const { path, file } of found) {
-      if (outcome.kind !== 'other') {
-        closeSync(file.fd);
-        continue;
-      }
-      const entry = { content, path };
-      this.draining.add(entry);
-      intake.behind(content.source);
-      outcome = await drain({ path, file, content, intake, print, ready, onRead });
-      this.draining.delete(entry);
-      log('debug', 'compressed_read', { path, outcome: outcome.kind, offset: content.lineStart });
-      if (outcome.kind === 'damaged') log('error', 'source_problem', { ...outcome.problem });
-    }
-    if (outcome.kind === 'stopped') return;
-    // How much is missing of a damaged file is not known: at least one byte.
-    const end = Math.max(content.size, content.lineStart + 1);
-    if (outcome.kind !== 'done') this.contents.lose('lost_while_down', content.path, content.lineStart, end);
-    this.contents.end(content);
-    onRead();
+  #find(path: string, wanted: Fingerprint & Pick<FileRecord, 'id'>, listed: Listed = new Map()): Found[] {
+    const { log, patternOf, trust } = this.#settings;
+    return findContent(path, wanted.id, wanted, { trust: patternOf(path)?.trust ?? trust, log, taken: (inode) => this.#isTaken(inode), listed });
   }
 
-  #find(path: string, wanted: Fingerprint & Pick<FileRecord, 'id'>): Found[] {
-    const { log, patternOf } = this.#settings;
-    return findContent(path, wanted.id, wanted, { trust: this.#trust(patternOf(path)), log, taken: (inode) => this.#isTaken(inode) });
+  /** The moment of a wall clock time (ns), as far as the wall clock can be believed: never later than now. */
+  #steadyAt(at: bigint): Steady {
+    const { clock } = this.#settings;
+    return steady(clock.steady() - Math.max(0, Number(clock.now() - at) / 1e6));
   }
 
   #waiting(): Held[] {

@@ -17,6 +17,10 @@ export type ProblemKind =
   | 'state_unreadable'
   | 'state_unwritable';
 
+/** These may pass without any change of the file itself, so they are tried again at every look. */
+const PASSING: ReadonlySet<ProblemKind> = new Set(['no_permission', 'too_many_files', 'unreadable']);
+export const isPassing = (kind: ProblemKind): boolean => PASSING.has(kind);
+
 /** A problem in words: what happened, where, why, and what to do about it. Each part is a clause for people. */
 export interface Problem {
   readonly kind: ProblemKind;

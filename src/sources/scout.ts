@@ -5,7 +5,8 @@ import { openSafely } from './identity.ts';
 import type { OpenedFile, Trust } from './identity.ts';
 import { compilePattern, concerns, expand, matches } from './pattern.ts';
 import type { FollowPattern, Pattern } from './pattern.ts';
-import { codeOf, ioProblem, reasonOf } from './report.ts';
+import type { Ground } from './missed.ts';
+import { codeOf, ioProblem, isPassing, reasonOf } from './report.ts';
 import type { Log, Problem, ProblemKind } from './report.ts';
 
 export interface ScoutSettings {
@@ -23,6 +24,8 @@ export interface Sighting {
   readonly seen: ReadonlyMap<string, string>;
   /** Files nobody holds yet, opened; the caller owns them. */
   readonly opened: readonly { readonly file: OpenedFile; readonly path: string; readonly pattern: FollowPattern }[];
+  /** Where else parts of what is followed may lie. */
+  readonly grounds: readonly Ground[];
 }
 
 interface Refusal {
@@ -30,9 +33,6 @@ interface Refusal {
   readonly stamp: string;
   readonly problem: Problem;
 }
-
-/** These may pass without any change of the file itself, so they are tried again at every look. */
-const PASSING: ReadonlySet<ProblemKind> = new Set(['no_permission', 'too_many_files', 'unreadable']);
 
 /** A glob meets these as a matter of course. */
 const EXPECTED: ReadonlySet<ProblemKind> = new Set(['compressed', 'own_output']);
@@ -64,6 +64,12 @@ export class Scout {
     return this.#patterns.find((pattern) => matches(pattern, path))?.from;
   }
 
+  /** The same; undefined, too, for what we write ourselves. */
+  foreignPatternOf(path: string): FollowPattern | undefined {
+    const pattern = this.patternOf(path);
+    return pattern === undefined || this.#isOwn(path) ? undefined : pattern;
+  }
+
   /** Inode at `path` right now, links not followed. */
   inodeAt(path: string): string | undefined {
     const stats = this.#stat(path);
@@ -75,8 +81,9 @@ export class Scout {
     const seen = new Map<string, string>();
     const opened: { file: OpenedFile; path: string; pattern: FollowPattern }[] = [];
     const taken = new Set<string>();
+    const grounds = new Map<string, Ground>();
     for (const pattern of this.#patterns) {
-      for (const path of this.#expand(pattern)) {
+      for (const path of this.#expand(pattern, grounds)) {
         const stats = this.#stat(path);
         if (stats === undefined) this.#cured(path);
         if (stats === undefined || taken.has(inode(stats))) continue;
@@ -91,7 +98,7 @@ export class Scout {
         opened.push({ file, path, pattern: pattern.from });
       }
     }
-    return { seen, opened };
+    return { seen, opened, grounds: [...grounds.values()] };
   }
 
   /** Says once that a file is not followed, and remembers it until the file changes. */
@@ -101,15 +108,19 @@ export class Scout {
     if (before?.problem.kind !== problem.kind) this.#settings.log(EXPECTED.has(problem.kind) ? 'info' : 'warn', 'file_refused', { ...problem });
   }
 
-  #expand(pattern: Pattern): string[] {
-    const { folder } = this.#settings;
-    if (pattern.rest.length === 0) folder(dirname(pattern.root));
-    return expand(pattern, folder, (path, error) => this.refuse(path, ioProblem(path, error)));
+  #expand(pattern: Pattern, grounds: Map<string, Ground>): string[] {
+    const only = pattern.rest.length === 0 ? pattern.root : undefined;
+    const visit = (folder: string): void => {
+      this.#settings.folder(folder);
+      grounds.set(only ?? `${folder}/`, { folder, only });
+    };
+    if (only !== undefined) visit(dirname(only));
+    return expand(pattern, visit, (path, error) => this.refuse(path, ioProblem(path, error)));
   }
 
   #open(path: string, stats: BigIntStats, trust: Trust): OpenedFile | undefined {
     const refusal = this.#refused.get(path);
-    if (refusal !== undefined && refusal.stamp === stampOf(stats) && !PASSING.has(refusal.problem.kind)) return undefined;
+    if (refusal !== undefined && refusal.stamp === stampOf(stats) && !isPassing(refusal.problem.kind)) return undefined;
     if (this.#isOwn(path)) {
       this.refuse(path, ownProblem(path), stats);
       return undefined;

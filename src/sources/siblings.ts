@@ -1,5 +1,4 @@
 import { closeSync, lstatSync, readdirSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { compressionOf } from './archive.ts';
@@ -12,6 +11,7 @@ import type { Log, Problem } from './report.ts';
 export interface Sibling {
   readonly path: string;
   readonly id: FileId;
+  readonly inode: string;
   readonly size: number;
   readonly mtime: bigint;
 }
@@ -26,6 +26,8 @@ export interface SiblingSearch {
   readonly log: Log;
   /** Inodes that are read already. */
   readonly taken: (inode: string) => boolean;
+  /** What was listed next to a path a moment ago, kept for the next of many searches. A search that fails lists anew. */
+  readonly listed?: Map<string, readonly Sibling[]>;
 }
 
 const PACKED = /\.(?:gz|zst)$/;
@@ -72,8 +74,8 @@ function readSiblings(path: string, log: Log): Sibling[] {
   try {
     for (const name of readdirSync(folder)) {
       const related = name === base || [base, stem].some((part) => name.startsWith(`${part}.`) || name.startsWith(`${part}-`));
-      const stats = related ? statOf(join(folder, name)) : undefined;
-      if (stats?.isFile() === true) found.push({ path: join(folder, name), id: fileId(stats), size: Number(stats.size), mtime: stats.mtimeNs });
+      const sibling = related ? siblingAt(join(folder, name)) : undefined;
+      if (sibling !== undefined) found.push(sibling);
     }
   } catch (error) {
     log('debug', 'siblings_unreadable', { folder, why: reasonOf(error) });
@@ -95,25 +97,37 @@ export function byAge(a: Pick<Sibling, 'path' | 'id' | 'mtime'>, b: Pick<Sibling
 
 const numberOf = (path: string): number => Number(/\.(\d{1,9})(?:\.(?:gz|zst))?$/.exec(path)?.[1] ?? 0);
 
-const statOf = (path: string): BigIntStats | undefined => lstatSync(path, { bigint: true, throwIfNoEntry: false });
+/** The regular file at `path`, if there is one. Throws what the system call throws. */
+export function siblingAt(path: string): Sibling | undefined {
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stats?.isFile() !== true) return undefined;
+  const id = fileId(stats);
+  return { path, id, inode: inodeOf(id), size: Number(stats.size), mtime: stats.mtimeNs };
+}
 
 /**
  * All files next to `path` that hold the content of the fingerprint, the very same file (`id`) first. Opened: the caller
  * owns them. Same name and age are no proof: only bytes are.
  */
 export function findContent(path: string, id: FileId, print: Fingerprint, search: SiblingSearch): Found[] {
+  const chain = family(path);
+  const before = search.listed?.get(chain);
+  const found = before === undefined ? [] : findOnce(before, id, print, search);
+  if (found !== 'moved' && found.length > 0) return found;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    const found = findOnce(path, id, print, search);
-    if (found !== 'moved') return found;
+    const siblings = siblingsOf(path, search.log);
+    search.listed?.set(chain, siblings);
+    const again = findOnce(siblings, id, print, search);
+    if (again !== 'moved') return again;
   }
   return [];
 }
 
 /** `moved`: files changed their names under the search, and the content was not among those that did not. */
-function findOnce(path: string, id: FileId, print: Fingerprint, search: SiblingSearch): Found[] | 'moved' {
+function findOnce(all: readonly Sibling[], id: FileId, print: Fingerprint, search: SiblingSearch): Found[] | 'moved' {
   const found: Found[] = [];
   let moved = false;
-  const siblings = siblingsOf(path, search.log).filter((sibling) => !search.taken(inodeOf(sibling.id)));
+  const siblings = all.filter(({ inode }) => !search.taken(inode));
   for (const sibling of siblings.sort((a, b) => Number(sameFile(b.id, id)) - Number(sameFile(a.id, id)))) {
     const opening = openSafely(sibling.path, search.trust);
     if (opening.kind === 'absent') moved = true;
@@ -125,7 +139,7 @@ function findOnce(path: string, id: FileId, print: Fingerprint, search: SiblingS
       closeSync(opening.file.fd);
       continue;
     }
-    search.log('debug', 'sibling_found', { path, sibling: sibling.path, kind });
+    search.log('debug', 'sibling_found', { path: sibling.path, kind });
     found.push({ kind, path: sibling.path, file: opening.file });
     if (kind === 'plain') break;
   }
@@ -173,18 +187,35 @@ export interface Newest {
 }
 
 /**
- * Rotated files that came after `newest` and went through the followed path unseen, oldest first: rotated twice between
- * two looks, or while nobody looked. Only by names that a rotator makes, since nothing is known of their bytes. A file is
- * later if it was born later (rename) or written to later (copytruncate, whose parts may lie in the older file).
+ * A part that came after `newest`: born later (rename), or written to later (copytruncate, whose parts may lie in the older
+ * file). A compressed file is born late but keeps the time of the last line in it.
  */
-export function missedParts(path: string, newest: Newest, taken: (inode: string) => boolean, log: Log): Sibling[] {
+export const isLater = (newest: Newest) => ({ id, path, mtime, size }: Sibling): boolean => {
+  if (size === 0) return false;
+  if (id.birth === '0' || PACKED.test(path)) return mtime >= newest.mtime;
+  return BigInt(id.birth) > BigInt(newest.id.birth) || mtime > newest.mtime;
+};
+
+/**
+ * A part whose first and last byte came after `begin` (ns since the epoch). Both, because an archive that is unpacked or
+ * copied here is born now and keeps its time; and where the file system tells no birth, nothing is young.
+ */
+export const isYoung = (begin: bigint) => ({ id, path, mtime, size }: Sibling): boolean =>
+  size > 0 && !PACKED.test(path) && BigInt(id.birth) > begin && mtime > begin;
+
+/**
+ * Rotated files that went through the followed path unseen, oldest first: rotated twice between two looks, or while nobody
+ * looked. Only by names that a rotator makes, since nothing is known of their bytes. A part that lies there compressed and
+ * as it was is being compressed right now: it is whole only as it was.
+ */
+export function missedParts(path: string, later: (part: Sibling) => boolean, taken: (inode: string) => boolean, log: Log): Sibling[] {
   const chain = family(path);
-  return siblingsOf(path, log).filter((part) => {
+  const all = siblingsOf(path, log);
+  const names = new Set(all.map((sibling) => sibling.path));
+  return all.filter((part) => {
     if (family(part.path) !== chain || basename(part.path) === basename(chain)) return false;
-    if (part.size === 0 || taken(inodeOf(part.id))) return false;
-    // A compressed file is born late but keeps the time of the last line in it.
-    if (part.id.birth === '0' || PACKED.test(part.path)) return part.mtime >= newest.mtime;
-    return BigInt(part.id.birth) > BigInt(newest.id.birth) || part.mtime > newest.mtime;
+    const whole = part.path.replace(PACKED, '');
+    return !taken(part.inode) && later(part) && (whole === part.path || !names.has(whole));
   });
 }
 

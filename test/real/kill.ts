@@ -137,6 +137,8 @@ async function settle(daemon: Daemon, receiver: Receiver, starts: ReadonlyMap<st
   } catch (error) {
     broken.push(String(error), ...left.slice(0, 5).map((trace) => `${trace} of ${starts.get(trace)?.lines[0]?.text} was never taken`), daemon.said);
   }
+  // All may have been taken before it has begun; only then it can be told to stop.
+  await daemon.ready();
   daemon.signal('SIGTERM');
   const ended = await daemon.ended(5_000);
   if (ended.code !== 0) broken.push(`the last daemon ended with ${ended.code ?? ended.signal}: ${daemon.said}`);
