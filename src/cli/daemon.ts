@@ -6,8 +6,8 @@ import type { Ledger } from '../engine/ledger.ts';
 import type { Settlement } from '../engine/ledger.ts';
 import { summaryLine } from '../engine/render/line.ts';
 import type { ParcelFate } from '../model/delivery.ts';
+import { Pace } from '../model/pace.ts';
 import type { Clock } from '../model/source.ts';
-import type { Steady } from '../model/time.ts';
 import type { Trace } from '../model/trace.ts';
 import type { FileRecord } from '../sources/record.ts';
 import type { Logger } from './logger.ts';
@@ -35,7 +35,7 @@ export interface DaemonParts {
 /** So many settlings a second are made at once, */
 const AT_ONCE = 10;
 /** and beyond that, what comes within this time is gathered. */
-const GATHER_MS = 50;
+const GATHER_MS = 100;
 /** The state follows what happened within this time, and no more often: a write costs a disk flush. */
 const CHECKPOINT_MS = 1_000;
 /** A new file is written down sooner. */
@@ -153,26 +153,6 @@ export class Daemon {
     clearTimeout(this.#gathering);
     this.#stopped = true;
     this.checkpoint();
-  }
-}
-
-/** Lets through so many things a second, evenly or in one go. */
-class Pace {
-  readonly #most: number;
-  #left: number;
-  #at = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-    this.#left = most;
-  }
-
-  take(now: Steady): boolean {
-    this.#left = Math.min(this.#most, this.#left + ((now - this.#at) / 1_000) * this.#most);
-    this.#at = now;
-    if (this.#left < 1) return false;
-    this.#left--;
-    return true;
   }
 }
 
