@@ -1,4 +1,5 @@
 import type { Clock, Intake } from '../model/source.ts';
+import { Pace } from '../model/pace.ts';
 import { steady } from '../model/time.ts';
 import type { Steady } from '../model/time.ts';
 import type { Held } from './held.ts';
@@ -20,6 +21,10 @@ export interface PumpSettings {
 }
 
 const CHUNKS_PER_TURN = 4;
+/** So many wakes a second are followed at once; */
+const AT_ONCE = 10;
+/** beyond, those of this time together. Well below the time a file's lines are given to appear (lateness, 250 ms). */
+const GATHER_MS = 100;
 /** A watch that has not spoken so long after its bytes were found will not speak. */
 const HEARING_MS = 100;
 
@@ -32,7 +37,9 @@ export class Pump {
   readonly #dirty = new Set<Held>();
   /** A sweep found bytes in them, and no watch has said so yet. */
   readonly #unheard = new Set<Held>();
+  readonly #pace = new Pace(AT_ONCE);
   #next: NodeJS.Immediate | undefined;
+  #later: NodeJS.Timeout | undefined;
   #hearing: NodeJS.Timeout | undefined;
 
   constructor(settings: PumpSettings) {
@@ -44,7 +51,8 @@ export class Pump {
     if (by === 'watch') this.#unheard.delete(held);
     held.wokenBy = held.wokenBy === 'watch' ? 'watch' : by;
     this.#dirty.add(held);
-    this.#next ??= setImmediate(() => this.#round());
+    if (by === 'watch' && !this.#pace.take(this.#settings.clock.steady())) this.#later ??= setTimeout(() => this.#round(), GATHER_MS);
+    else this.#next ??= setImmediate(() => this.#round());
   }
 
   wakeAll(): void {
@@ -54,19 +62,22 @@ export class Pump {
   /** Looks at all files at once; what it finds, the watches have missed. */
   sweep(): void {
     for (const held of this.#settings.register.held.values()) this.wake(held, 'sweep');
-    clearImmediate(this.#next);
     this.#round();
   }
 
   stop(): void {
     this.paused = true;
     clearImmediate(this.#next);
+    clearTimeout(this.#later);
     clearTimeout(this.#hearing);
     this.#dirty.clear();
   }
 
   #round(): void {
+    clearImmediate(this.#next);
+    clearTimeout(this.#later);
     this.#next = undefined;
+    this.#later = undefined;
     const { register, onRead } = this.#settings;
     let read = false;
     for (const held of [...this.#dirty]) {
