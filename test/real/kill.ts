@@ -33,6 +33,8 @@ export interface KillReport {
   readonly requests: number;
   /** Traces that came more than once, as the daemon could not know that they had been taken. */
   readonly repeated: number;
+  /** The last daemon, after all these rotations: ms from its birth until it watched, and files it went on with. */
+  readonly recovery: { readonly ms: number; readonly resumed: number };
   /** What is wrong, one sentence each. */
   readonly broken: readonly string[];
 }
@@ -46,6 +48,7 @@ export async function killRounds(seed: number, rounds: number): Promise<KillRepo
   const starts = new Map<string, Start>();
   const args = ['--file', host.log, '--otlp', receiver.url, '--state-dir', join(folder.path, 'state'), '--host-id', HOST];
   const broken: string[] = [];
+  let recovery = { ms: 0, resumed: 0 };
   try {
     await firstState(args, random, host, starts, join(folder.path, 'state', 'state.json'));
     for (let round = 0; round < rounds; round++) {
@@ -58,7 +61,12 @@ export async function killRounds(seed: number, rounds: number): Promise<KillRepo
     }
     await host.play();
     receiver.script = () => ({ kind: 'ok' });
-    broken.push(...await settle(new Daemon(args), receiver, starts));
+    const began = performance.now();
+    const last = new Daemon(args);
+    // All may have been taken before it has begun; only then it can be told to stop.
+    await last.ready();
+    recovery = { ms: Math.round(performance.now() - began), resumed: last.said.split('"resumed_at"').length - 1 };
+    broken.push(...await settle(last, receiver, starts));
     broken.push(...judge(receiver, starts), ...asImported(folder.path, receiver, starts));
   } finally {
     host.dispose();
@@ -66,7 +74,7 @@ export async function killRounds(seed: number, rounds: number): Promise<KillRepo
   }
   return {
     seed, rounds, broken, starts: starts.size, complete: completeOf(starts).length, rotations: host.rotations,
-    requests: receiver.requests.length, repeated: repeatsOf(receiver),
+    requests: receiver.requests.length, repeated: repeatsOf(receiver), recovery,
   };
 }
 
@@ -137,8 +145,6 @@ async function settle(daemon: Daemon, receiver: Receiver, starts: ReadonlyMap<st
   } catch (error) {
     broken.push(String(error), ...left.slice(0, 5).map((trace) => `${trace} of ${starts.get(trace)?.lines[0]?.text} was never taken`), daemon.said);
   }
-  // All may have been taken before it has begun; only then it can be told to stop.
-  await daemon.ready();
   daemon.signal('SIGTERM');
   const ended = await daemon.ended(5_000);
   if (ended.code !== 0) broken.push(`the last daemon ended with ${ended.code ?? ended.signal}: ${daemon.said}`);
