@@ -84,12 +84,19 @@ export class Daemon {
       // What was cut by waiting must be cut at the same place after a crash: written down before anybody sees it.
       if (settled.some(({ waited }) => waited)) this.checkpoint();
       for (const settlement of settled) this.#send(settlement);
+      this.#tellRefused();
     } finally {
       this.#settling = false;
     }
     this.#arm();
     this.touch();
     if (this.#outlet.full) this.#parts.pause();
+  }
+
+  #tellRefused(): void {
+    for (const reading of this.#parts.ledger.readings()) {
+      for (const { offset, why } of reading.takeRefused()) this.#parts.log('debug', 'line_refused', { path: reading.info.name, offset, why });
+    }
   }
 
   #send({ trace, waited }: Settlement): void {

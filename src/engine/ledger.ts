@@ -85,8 +85,8 @@ export class Ledger implements Intake {
     return this.#sources.get(source)?.read(bytes, length, offset) ?? length;
   }
 
-  overlong(source: SourceId, head: Buffer): void {
-    this.#sources.get(source)?.overlong(head);
+  overlong(source: SourceId, head: Buffer, offset: number): void {
+    this.#sources.get(source)?.overlong(head, offset);
   }
 
   atEnd(source: SourceId): void {

@@ -32,6 +32,13 @@ export function addVerdicts(to: Verdicts, from: Verdicts): void {
   to.examples.push(...from.examples.slice(0, MOST_EXAMPLES - to.examples.length));
 }
 
+/** A line that no rule took: where it stands, and why. */
+export interface Refused {
+  readonly offset: number;
+  readonly why: Refusal | 'unknown';
+}
+
+const MOST_REFUSED = 20;
 const MOST_EXAMPLES = 5;
 const EXAMPLE_LENGTH = 200;
 /** What becomes of an event; false: its container's name is none. */
@@ -53,6 +60,7 @@ export class Reading {
   lastTime: Nanos | undefined;
   firstTime: Nanos | undefined;
   readonly #groups: readonly Group[];
+  readonly #refused: Refused[] = [];
   readonly #gather: Gather;
   readonly #shift: bigint | undefined;
   constructor(
@@ -82,9 +90,15 @@ export class Reading {
     }
   }
 
-  overlong(head: Buffer): void {
+  overlong(head: Buffer, offset: number): void {
     this.verdicts.lines++;
-    this.#malformed(head, 0, head.length, 'line-too-long');
+    count(this.verdicts.malformed, 'line-too-long');
+    this.#refuse(head, 0, head.length, offset, 'line-too-long');
+  }
+
+  /** Lines that were not understood since the last call, for the log; only the first of many. */
+  takeRefused(): Refused[] {
+    return this.#refused.splice(0);
   }
 
   #line(bytes: Buffer, start: number, end: number, offset: number): void {
@@ -110,11 +124,10 @@ export class Reading {
         if (refused !== 'no rule') refusal = refused;
       }
     }
-    if (refusal !== undefined && (!unknown || refusal === 'bad-container-id')) this.#malformed(bytes, start, end, refusal);
-    else {
-      this.verdicts.unknown++;
-      this.#example(bytes, start, end);
-    }
+    const malformed = !unknown || refusal === 'bad-container-id' ? refusal : undefined;
+    if (malformed === undefined) this.verdicts.unknown++;
+    else count(this.verdicts.malformed, malformed);
+    this.#refuse(bytes, start, end, offset, malformed ?? 'unknown');
   }
 
   /** @returns undefined when the rule took the line. */
@@ -150,12 +163,8 @@ export class Reading {
     this.lastTime = time;
   }
 
-  #malformed(bytes: Buffer, start: number, end: number, refusal: Refusal): void {
-    count(this.verdicts.malformed, refusal);
-    this.#example(bytes, start, end);
-  }
-
-  #example(bytes: Buffer, start: number, end: number): void {
+  #refuse(bytes: Buffer, start: number, end: number, offset: number, why: Refused['why']): void {
+    if (this.#refused.length < MOST_REFUSED) this.#refused.push({ offset, why });
     if (this.verdicts.examples.length < MOST_EXAMPLES) {
       this.verdicts.examples.push(bytes.toString('utf8', start, Math.min(end, start + EXAMPLE_LENGTH)));
     }
