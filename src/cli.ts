@@ -84,15 +84,18 @@ function addRun(top: Command): void {
     });
 }
 
-function addImport(top: Command): void {
-  top
-    .command('import')
-    .description('read finished logs (plain, .gz, .zst, - for standard input) and send or write their traces')
+/** What all commands that read finished logs take. */
+const readsFiles = (command: Command): Command =>
+  command
     .argument('<file...>')
     .option('--container <prefix>', 'only containers whose id begins so', prefix)
     .option('--host-id <id>', 'host id that goes into every trace id')
     .option('--runtime <name>', 'who wrote the lines')
-    .option('--scheme <version>', 'version of the log, where lines alone do not tell')
+    .option('--scheme <version>', 'version of the log, where lines alone do not tell');
+
+function addImport(top: Command): void {
+  readsFiles(top.command('import'))
+    .description('read finished logs (plain, .gz, .zst, - for standard input) and send or write their traces')
     .option('--otlp <url>', 'send to this OTLP/gRPC endpoint')
     .addOption(format())
     .option('-o, --output <file>', 'write there (otlp-json unless --format says otherwise)')
@@ -110,15 +113,9 @@ function addImport(top: Command): void {
 }
 
 function addShow(top: Command): void {
-  top
-    .command('show')
+  readsFiles(top.command('show'))
     .description('show the starts in log files: where the time went')
-    .argument('<file...>')
-    .option('--container <prefix>', 'only containers whose id begins so', prefix)
     .addOption(format().default('text'))
-    .option('--host-id <id>', 'host id that goes into every trace id')
-    .option('--runtime <name>', 'who wrote the lines')
-    .option('--scheme <version>', 'version of the log, where lines alone do not tell')
     .addHelpText('after', examples(
       'shimtrace show /var/log/urunc/timestamps.log',
       'shimtrace show /tmp/urunc.zlog --container fa7d2b21',

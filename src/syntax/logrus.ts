@@ -6,7 +6,7 @@
 import type { Entry, Refusal, Syntax } from '../model/entry.ts';
 import type { Nanos } from '../model/time.ts';
 import { unquote } from './goquote.ts';
-import { nanosFromRfc3339, plausible } from './text.ts';
+import { decode, nanosFromRfc3339, plausible } from './text.ts';
 
 const TIME = 'time';
 const MOST_FIELDS = 256;
@@ -37,15 +37,9 @@ class LogrusEntry implements Entry {
   }
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
-  let text: string;
-  try {
-    text = utf8.decode(bytes.subarray(start, end));
-  } catch {
-    return 'not-utf8'; // the decoder's only error
-  }
+  const text = decode(bytes, start, end);
+  if (text === undefined) return 'not-utf8';
   const names: string[] = [];
   const values: string[] = [];
   const refusal = fields(text, names, values);

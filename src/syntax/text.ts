@@ -117,6 +117,17 @@ export function nanosFromDigits(bytes: Buffer, start: number, end: number): Nano
   return moment(seconds, fraction);
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** `bytes[start, end)` as text; undefined when they are no UTF-8. */
+export function decode(bytes: Buffer, start: number, end: number): string | undefined {
+  try {
+    return utf8.decode(bytes.subarray(start, end));
+  } catch {
+    return undefined; // the decoder's only error
+  }
+}
+
 /** A moment that a log line may honestly carry. */
 export const plausible = (time: Nanos): boolean => time >= EARLIEST && time < LATEST;
 

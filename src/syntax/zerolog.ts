@@ -8,7 +8,7 @@ import type { Nanos } from '../model/time.ts';
 import { scanJson } from './json.ts';
 import type { Fields } from './json.ts';
 import { Shape } from './shape.ts';
-import { nanosFromRfc3339, plausible } from './text.ts';
+import { decode, nanosFromRfc3339, plausible } from './text.ts';
 
 const TIME = 'time';
 const OPEN = 0x7b;
@@ -35,15 +35,9 @@ class ScannedEntry implements Entry {
   }
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 function scanExactly(bytes: Buffer, start: number, end: number): Entry | Refusal {
-  let text: string;
-  try {
-    text = utf8.decode(bytes.subarray(start, end));
-  } catch {
-    return bytes[start] === OPEN ? 'not-utf8' : 'not-json'; // the decoder's only error: bytes that are no UTF-8
-  }
+  const text = decode(bytes, start, end);
+  if (text === undefined) return bytes[start] === OPEN ? 'not-utf8' : 'not-json';
   const fields = scanJson(text);
   if (typeof fields === 'string') return fields;
   const at = fields.names.indexOf(TIME);
