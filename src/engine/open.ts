@@ -66,6 +66,7 @@ export class OpenEpisode {
   add(event: Event): boolean {
     for (const known of this.events) if (known.spelling === event.spelling && known.time === event.time) return false;
     this.events.push(event);
+    this.#decision = undefined; // a line that bounds nothing may still tell the version
     if (event.spelling.loose) return true;
     if (event.time > this.last) this.last = event.time;
     if (event.spelling.mayComplete) this.#completers++;
