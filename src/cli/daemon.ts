@@ -63,6 +63,12 @@ export class Daemon {
     this.#outlet = outlet;
   }
 
+  /** After bytes were read. */
+  read(): void {
+    this.touch();
+    this.settle();
+  }
+
   /**
    * After bytes were read, and when something is due. At once on a quiet host; on a busy one what comes within a few
    * milliseconds is settled, sent and acknowledged together.
@@ -80,7 +86,11 @@ export class Daemon {
     if (this.#stopped) return;
     this.#settling = true;
     try {
-      const settled = this.#parts.ledger.settle(this.#parts.clock);
+      const { ledger, clock } = this.#parts;
+      const before = ledger.openEpisodes;
+      const settled = ledger.settle(clock);
+      // Nothing at rest: the state is written when it changed, also by what was no start (handed to runc).
+      if (ledger.openEpisodes !== before) this.touch();
       // What was cut by waiting must be cut at the same place after a crash: written down before anybody sees it.
       if (settled.some(({ waited }) => waited)) this.checkpoint();
       for (const settlement of settled) this.#send(settlement);
@@ -89,7 +99,6 @@ export class Daemon {
       this.#settling = false;
     }
     this.#arm();
-    this.touch();
     if (this.#outlet.full) this.#parts.pause();
   }
 

@@ -94,7 +94,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
     log: sourceLog(log),
     records: saved?.files ?? [],
     exclude: [folder],
-    onRead: () => daemon.settle(),
+    onRead: () => daemon.read(),
     onSweep: () => {
       daemon.settle();
       silence.look();
