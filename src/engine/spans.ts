@@ -12,6 +12,8 @@ import { spanId } from './identity.ts';
 
 /** Most evidence one span carries; what goes beyond is counted on it. */
 const MOST_EVENTS = 128;
+/** Status of a span that the failure cut short; the root says what happened. */
+const NO_END = 'its end was not logged';
 
 export const spansOf = (details: Details): Span[] => details.arranged.map((draft, at) => new FoldedSpan(details, draft, at));
 
@@ -99,7 +101,8 @@ class FoldedSpan implements Span {
   }
 
   get error(): string | undefined {
-    return this.#isRoot || this.incomplete ? this.#details.failure : undefined;
+    const { failure } = this.#details;
+    return failure === undefined || this.#isRoot ? failure : this.incomplete ? NO_END : undefined;
   }
 }
 

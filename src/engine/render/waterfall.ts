@@ -54,7 +54,8 @@ function gapMark(trace: Trace): '' | '<' | '~' {
 /** What failed, in the words of the runtime, unless the heading says the same. */
 function errors(trace: Trace, paper: Paper): string[] {
   return trace.spans.flatMap((span) => {
-    if (span.error === undefined || span.error === trace.errorType) return [];
+    // What is incomplete is marked so in its own line.
+    if (span.error === undefined || span.error === trace.errorType || (span.incomplete && span.parent !== undefined)) return [];
     return paragraph(paper, `! ${clean(paper, span.name, 80)}: ${span.error}`, '    ');
   });
 }
