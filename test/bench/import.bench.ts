@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { MAIN, ROOT, SHORT, finish, median, report, startReceiver, uruncLog } from './support.ts';
+import { MAIN, MEASURED, ROOT, SHORT, finishNode, median, report, startReceiver, uruncLog } from './support.ts';
 
 /** `import` as a user calls it, whole process, against the stock exporter with ready-made spans. */
 export async function bench(): Promise<void> {
@@ -7,13 +7,11 @@ export async function bench(): Promise<void> {
   const rates: number[] = [], stockRates: number[] = [], walls: number[] = [], stockWalls: number[] = [], peaks: number[] = [], lines: number[] = [];
   for (let round = 0; round < (SHORT ? 1 : 3); round++) {
     const receiver = await startReceiver();
-    const ours = await finish(process.execPath, [MAIN, 'import', log.path, '--otlp', receiver.url, '--host-id', 'bench']);
-    if (ours.code !== 0) throw new Error(`import exited ${ours.code}: ${ours.stderr}`);
+    const ours = await finishNode([...MEASURED, MAIN, 'import', log.path, '--otlp', receiver.url, '--host-id', 'bench']);
     receiver.child.kill();
     const again = await startReceiver();
     const total = SHORT ? 20_000 : 1_000_000;
-    const stock = await finish(process.execPath, [join(ROOT, 'test/bench/stock.ts'), log.path, again.url, String(total), SHORT ? '5000' : '100000']);
-    if (stock.code !== 0) throw new Error(`the stock exporter exited ${stock.code}: ${stock.stderr}`);
+    const stock = await finishNode([join(ROOT, 'test/bench/stock.ts'), log.path, again.url, String(total), SHORT ? '5000' : '100000']);
     again.child.kill();
     const peer: { spans: number; cpu: number; wall: number } = JSON.parse(stock.stdout);
     const spans = spansOf(log.lines);

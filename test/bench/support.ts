@@ -50,41 +50,43 @@ export function usage(pid: number): { cpu: number; rss: number; peak: number } {
 
 export interface Finished {
   readonly code: number | null;
+  /** Seconds, start of the process included. */
   readonly wall: number;
-  /** CPU seconds, user and system, of the whole process. */
+  /** CPU seconds, user and system, and peak MiB, as a Node process tells them itself; NaN for other programs. */
   readonly cpu: number;
-  /** MiB. */
   readonly peak: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs a program to its end; CPU and memory are the kernel's own accounting, taken by a small parent in between. */
-export async function finish(command: string, args: readonly string[]): Promise<Finished> {
+/** Arguments for Node that make the process tell its figures as it exits. */
+export const MEASURED = ['--import', join(ROOT, 'test/bench/usage.ts')];
+
+/** Runs a program to its end; undefined when there is no such program here. */
+export async function finish(command: string, args: readonly string[]): Promise<Finished | undefined> {
   const began = performance.now();
-  const child = spawn('/usr/bin/env', ['python3', '-c', TIMER, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const missing = once(child, 'error').then(() => 'missing' as const);
+  const [stdout, stderr, exit] = await Promise.all([text(child.stdout), text(child.stderr), Promise.race([once(child, 'exit'), missing])]);
+  if (exit === 'missing') return undefined;
   const wall = (performance.now() - began) / 1000;
-  const report = /\x00(\d+) ([\d.]+) ([\d.]+) (\d+)\s*$/.exec(stderr);
+  const report = /\x00([\d.]+) ([\d.]+)\s*$/.exec(stderr);
   return {
-    code: Number(report?.[1] ?? -1),
-    cpu: Number(report?.[2] ?? NaN),
-    wall: Number(report?.[3] ?? wall),
-    peak: Number(report?.[4] ?? NaN) / 1024,
+    code: child.exitCode,
+    cpu: Number(report?.[1] ?? NaN),
+    wall,
+    peak: Number(report?.[2] ?? NaN),
     stdout,
     stderr: stderr.slice(0, report?.index ?? undefined),
   };
 }
 
-/** Runs a command and writes exit code, CPU seconds, wall seconds and peak KiB of it behind a NUL: the kernel's own accounting. */
-const TIMER = [
-  'import os,sys,time,resource',
-  't=time.monotonic()',
-  'pid=os.fork()',
-  'if pid==0: os.execvp(sys.argv[1],sys.argv[1:])',
-  '_,s,r=os.wait4(pid,0)',
-  "sys.stderr.write('\\0%d %.3f %.3f %d\\n'%(os.waitstatus_to_exitcode(s),r.ru_utime+r.ru_stime,time.monotonic()-t,r.ru_maxrss))",
-].join('\n');
+/** The same for our own program, which is there. */
+export async function finishNode(args: readonly string[]): Promise<Finished> {
+  const finished = await finish(process.execPath, args);
+  if (finished === undefined || finished.code !== 0) throw new Error(`node ${args.join(' ')} exited ${finished?.code}: ${finished?.stderr}`);
+  return finished;
+}
 
 async function text(stream: NodeJS.ReadableStream): Promise<string> {
   let all = '';
