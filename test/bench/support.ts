@@ -66,7 +66,7 @@ export const MEASURED = ['--import', join(ROOT, 'test/bench/usage.ts')];
 export async function finish(command: string, args: readonly string[]): Promise<Finished | undefined> {
   const began = performance.now();
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const missing = once(child, 'error').then(() => 'missing' as const);
+  const missing = new Promise<'missing'>((resolve) => child.once('error', () => resolve('missing')));
   const [stdout, stderr, exit] = await Promise.all([text(child.stdout), text(child.stderr), Promise.race([once(child, 'exit'), missing])]);
   if (exit === 'missing') return undefined;
   const wall = (performance.now() - began) / 1000;
