@@ -97,9 +97,13 @@ export class Held {
     if (content === undefined || other === this) return false;
     const shared = Math.min(this.opening.length, other.opening.length);
     if (shared === 0 || !this.opening.subarray(0, shared).equals(other.opening.subarray(0, shared))) return false;
+    const others = fstatSync(other.fd).size;
+    // A copy never holds more than its original, unless that was truncated since. An unfinished line that was rotated away
+    // may well be how another file begins.
+    if (size > others && others >= content.known) return false;
     // Proven against what was read of the other one: it may have been truncated a moment ago.
     if (size >= content.known && content.known > 0) return holds(this.fd, content.fingerprint());
-    return alike(this.fd, other.fd, Math.min(size, fstatSync(other.fd).size));
+    return alike(this.fd, other.fd, Math.min(size, others));
   }
 
   close(): void {

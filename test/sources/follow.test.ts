@@ -21,6 +21,13 @@ describe('reading', () => {
     expect(bench.reads).toBeGreaterThan(0);
   });
 
+  it('a file that begins as another one left off is no copy of it', async () => {
+    bench.folder.write('a.log.1', 'half 1');
+    bench.folder.write('a.log', 'half 10 and its end\n');
+    bench.start(['a.log*']);
+    await bench.expectLines(['half 10 and its end']);
+  });
+
   it('passes the pins of the pattern on', async () => {
     bench.folder.write('a.log', 'x\n');
     bench.start([{ glob: 'a.log', runtime: 'urunc', scheme: 'C' }]);
