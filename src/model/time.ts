@@ -11,7 +11,6 @@ export const nanos = (value: bigint): Nanos => value as Nanos;
 export const duration = (value: number): Duration => value as Duration;
 export const steady = (value: number): Steady => value as Steady;
 
-export const MICROSECOND = duration(1_000);
 export const MILLISECOND = duration(1_000_000);
 export const SECOND = duration(1_000_000_000);
 export const MINUTE = duration(60_000_000_000);
