@@ -153,7 +153,11 @@ export class Daemon {
 
   /** Writes the state now. */
   checkpoint(): boolean {
-    return this.#parts.save(this.#parts.files(), this.#parts.ledger.remember());
+    const { save, files, ledger } = this.#parts;
+    // Offsets first: lines that are kept from now on may be passed by the next state, not by this one.
+    const saved = save(files(), ledger.remember());
+    if (saved) ledger.remembered();
+    return saved;
   }
 
   /** Settles what can be settled, without waiting for more. */

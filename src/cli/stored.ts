@@ -1,12 +1,31 @@
 import type { StoredInside, StoredMemory } from '../engine/memory.ts';
+import type { StoredLines } from '../engine/snapshot.ts';
 import type { StoredTombstone } from '../engine/tombstone.ts';
 
 /** The engine's part of the state file, if it is one: whoever edited it, nothing of the wrong form comes in. */
 export function storedMemory(value: unknown): StoredMemory | undefined {
   if (typeof value !== 'object' || value === null || !('done' in value) || !('cuts' in value)) return undefined;
   const inside: unknown = 'inside' in value ? value.inside : [];
-  return { done: tombstones(value.done), cuts: tombstones(value.cuts), inside: Array.isArray(inside) ? inside.filter(isInside) : [] };
+  const kept: unknown = 'kept' in value ? value.kept : [];
+  return {
+    done: tombstones(value.done),
+    cuts: tombstones(value.cuts),
+    inside: Array.isArray(inside) ? inside.filter(isInside) : [],
+    kept: Array.isArray(kept) ? kept.filter(isLines) : [],
+  };
 }
+
+function isLines(value: unknown): value is StoredLines {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const lines = fields.get('lines');
+  const optional = (name: string): boolean => !fields.has(name) || typeof fields.get(name) === 'string';
+  return typeof fields.get('source') === 'string' && typeof fields.get('name') === 'string' && typeof fields.get('rank') === 'number' &&
+    optional('runtime') && optional('scheme') && Array.isArray(lines) && lines.every(isLine);
+}
+
+const isLine = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && Number.isSafeInteger(value[0]) && typeof value[1] === 'string' && !value[1].includes('\n');
 
 const tombstones = (value: unknown): StoredTombstone[] => (Array.isArray(value) ? value.filter(isTombstone) : []);
 

@@ -12,6 +12,8 @@ export interface Event {
   readonly source: SourceId;
   readonly rank: number;
   readonly offset: number;
+  /** It stands in the state file as it was written: its source may let it go. */
+  kept: boolean;
 }
 
 /**

@@ -4,14 +4,16 @@
  * log times alone, so that a re-read decides the same.
  */
 import type { Clock, Intake, SourceId, SourceInfo } from '../model/source.ts';
-import { between, duration, steady } from '../model/time.ts';
+import { duration, steady } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { Trace } from '../model/trace.ts';
 import type { CompiledRuntime } from './compile.ts';
 import type { Event } from './event.ts';
 import { conclude } from './conclude.ts';
-import { firstLines, holding } from './holding.ts';
-import type { Held, Holding } from './holding.ts';
+import { dueAt, hasPassed, look } from './due.ts';
+import { Flights } from './flights.ts';
+import { holding } from './holding.ts';
+import type { Holding } from './holding.ts';
 import type { Life } from './life.ts';
 import { Lives } from './lives.ts';
 import { Memory } from './memory.ts';
@@ -21,7 +23,7 @@ import type { Waiting } from './open.ts';
 import { addVerdicts, newVerdicts } from './reading.ts';
 import type { Reading, Verdicts } from './reading.ts';
 import { Sources } from './sources.ts';
-import type { Frontier } from './sources.ts';
+import { chooseKept, infoOfStored, storeLines } from './snapshot.ts';
 import type { Tombstone } from './tombstone.ts';
 
 export interface LedgerOptions {
@@ -32,6 +34,8 @@ export interface LedgerOptions {
   readonly lateness: Duration;
   /** Episodes under way at once; beyond, the oldest is cut. */
   readonly mostOpen: number;
+  /** When so many acknowledged starts lie beyond the first line that is held, the oldest open ones are kept in the state. */
+  readonly keepBeyond: number;
   /** Added to the time of every line, by the user's explicit wish; the trace says so. */
   readonly shift?: bigint;
 }
@@ -41,6 +45,7 @@ export const LEDGER_DEFAULTS: Omit<LedgerOptions, 'hostId'> = {
   patience: duration(60_000_000_000),
   lateness: duration(250_000_000),
   mostOpen: 10_000,
+  keepBeyond: 1_000,
 };
 
 /** A settled episode. `waited`: settled by waiting; its cut must be on disk before it is sent (`Ledger.remember`). */
@@ -63,10 +68,11 @@ export class Ledger implements Intake {
   readonly #sources: Sources;
   readonly #lives: Lives;
   readonly #open = new Set<OpenEpisode>();
-  /** Settled and sent, not yet acknowledged: their lines are still held. */
-  readonly #flying = new Map<string, { readonly life: Life; readonly tombstone: Tombstone; readonly held: readonly Held[]; readonly inside: boolean }>();
+  readonly #flights = new Flights();
   readonly #memory = new Memory();
   #held: Holding | undefined;
+  /** Lines that the state being written holds: let go once it is written. */
+  #keeping: readonly Event[] = [];
 
   constructor(runtimes: readonly CompiledRuntime[], options: LedgerOptions) {
     this.#runtimes = runtimes;
@@ -111,7 +117,7 @@ export class Ledger implements Intake {
 
   /** Worked out once until something changes. */
   #holding(): Holding {
-    this.#held ??= holding(this.#open, [...this.#flying.values()].flatMap((flight) => flight.held));
+    this.#held ??= holding(this.#open, this.#flights.all().flatMap((flight) => flight.held));
     return this.#held;
   }
 
@@ -154,31 +160,12 @@ export class Ledger implements Intake {
     const frontier = this.#sources.frontier();
     const settled: Settlement[] = [];
     for (const episode of this.#open) {
-      if (episode.changed) this.#look(episode, wall, now);
-      if (episode.cut === undefined && !this.#passed(episode, frontier, now)) continue;
+      if (episode.changed) look(episode, this.#waiting, wall, now);
+      if (episode.cut === undefined && !hasPassed(episode, frontier, this.#options.lateness, now)) continue;
       const settlement = this.#settleOne(episode);
       if (settlement !== undefined) settled.push(settlement);
     }
     return settled;
-  }
-
-  #look(episode: OpenEpisode, wall: Nanos, now: Steady): void {
-    episode.evaluate(this.#waiting);
-    // A line read late was written when it says; a clock that was set back since must not make it wait longer.
-    episode.written = steady(now - Math.max(0, between(episode.last, wall) / 1e6));
-  }
-
-  #passed(episode: OpenEpisode, frontier: Frontier, now: Steady): boolean {
-    const { behind, atEnd } = frontier;
-    if (behind === 'nowhere' || (behind !== undefined && behind <= episode.due)) return false;
-    if (atEnd === undefined || (atEnd !== 'nowhere' && atEnd > episode.due)) return true;
-    return now + TIMER_MS >= this.#dueAt(episode);
-  }
-
-  /** When a source at its end has passed the episode's due time, on the monotonic clock. */
-  #dueAt(episode: OpenEpisode): Steady {
-    const wait = between(episode.last, episode.due) + this.#options.lateness;
-    return steady((episode.written ?? 0) + wait / 1e6);
   }
 
   /** The earliest moment at which `settle` may find something without a further line; undefined: nothing is under way. */
@@ -187,7 +174,7 @@ export class Ledger implements Intake {
     if (this.#sources.frontier().behind !== undefined) return undefined;
     let next: Steady | undefined;
     for (const episode of this.#open) {
-      const due = episode.written === undefined ? steady(0) : this.#dueAt(episode);
+      const due = episode.written === undefined ? steady(0) : dueAt(episode, this.#options.lateness);
       if (next === undefined || due < next) next = due;
     }
     return next;
@@ -219,7 +206,7 @@ export class Ledger implements Intake {
         this.#bury(life, end.tombstone);
         return undefined;
       case 'trace':
-        this.#flying.set(end.trace.id, { life, tombstone: end.tombstone, held: firstLines(members), inside: episode.kind === 'inside' });
+        this.#flights.add(end.trace.id, life, end.tombstone, members, episode.kind === 'inside');
         life.bury(end.tombstone);
         return { trace: end.trace, waited: end.tombstone.waited };
       default:
@@ -238,22 +225,34 @@ export class Ledger implements Intake {
 
   /** The trace was taken by the back-end, or will never be: its lines need not be read again. */
   acknowledged(trace: string): void {
-    const flight = this.#flying.get(trace);
+    const flight = this.#flights.land(trace);
     if (flight === undefined) return;
-    this.#flying.delete(trace);
     this.#held = undefined;
     this.#keep(flight.life, flight.tombstone);
   }
 
-  /** What must outlive the process, beside the sources' offsets: settled episodes whose lines may come again. */
+  /**
+   * What must outlive the process, beside the sources' offsets as they were asked for before this: settled episodes whose
+   * lines may come again, and the lines that will not. Call `remembered` when it is on disk.
+   */
   remember(): StoredMemory {
     this.#sources.retire((source) => this.#holding().has(source));
     const held = new Map<string, number>();
-    for (const [source, { from }] of this.#holding()) held.set(this.#sources.keyOf(source), from);
-    const flying = [...this.#flying.values()];
+    for (const [source, { from }] of this.#holding()) if (from !== undefined) held.set(this.#sources.keyOf(source), from);
+    const flying = this.#flights.all();
     const inside = [...[...this.#open].filter((episode) => episode.kind === 'inside'), ...flying.filter((flight) => flight.inside).map((flight) => flight.tombstone)];
     const insides = inside.map(({ container, opened, runtime }) => ({ container, opened: String(opened), runtime: typeof runtime === 'string' ? runtime : runtime.name }));
-    return this.#memory.store(flying.map((flight) => flight.tombstone), insides, (source) => held.get(source));
+    const { needed, ...stored } = this.#memory.store(flying.map((flight) => flight.tombstone), (source) => held.get(source));
+    const kept = [...[...this.#open].flatMap(({ events }) => events.filter((event) => event.kept)), ...flying.flatMap((flight) => flight.kept)];
+    this.#keeping = needed > this.#options.keepBeyond ? chooseKept(this.#open, kept) : [];
+    return { ...stored, inside: insides, kept: storeLines([...kept, ...this.#keeping], (source) => this.#sources.infoOf(source)) };
+  }
+
+  /** What `remember` gave last is on disk. */
+  remembered(): void {
+    for (const event of this.#keeping) event.kept = true;
+    this.#keeping = [];
+    this.#held = undefined;
   }
 
   /** Before any source begins. */
@@ -263,6 +262,14 @@ export class Ledger implements Intake {
       const runtime = runtimes.get(name);
       return runtime && this.#lives.of(runtime, container);
     });
+    for (const lines of stored.kept) {
+      const source = this.begin(infoOfStored(lines));
+      for (const [offset, text] of lines.lines) {
+        const bytes = Buffer.from(`${text}\n`);
+        this.read(source, bytes, bytes.length, offset);
+      }
+      this.end(source);
+    }
   }
 
   get openEpisodes(): number {
@@ -270,7 +277,7 @@ export class Ledger implements Intake {
   }
 
   get flying(): number {
-    return this.#flying.size;
+    return this.#flights.size;
   }
 
   /** Log time of the last line read from a source; undefined: none told one yet. */
@@ -290,6 +297,3 @@ export class Ledger implements Intake {
     return all;
   }
 }
-
-/** Timers count whole milliseconds: what is due within the next one is due now. The wait itself is 500 of them. */
-const TIMER_MS = 1;

@@ -2,15 +2,21 @@
 import type { SourceKey } from '../model/source.ts';
 import { nanos } from '../model/time.ts';
 import type { Life } from './life.ts';
+import type { StoredLines } from './snapshot.ts';
 import { mayContinue, revive, store } from './tombstone.ts';
 import type { StoredTombstone, Tombstone } from './tombstone.ts';
 
 /** In memory: enough for what is in flight or late. Each is about half a kilobyte. */
-const MOST_DONE = 4_096;
+const MOST_DONE = 16_384;
 /** Starts that may go on (created, incomplete): kept apart, so that a busy host does not push them out. */
 const MOST_UNFINISHED = 4_096;
 /** Of the finished ones that no held offset needs, so many go into the state: late lines after a restart are known as such. */
 const STORED_DONE = 500;
+/**
+ * Of those that one needs, so many (half a megabyte). The lines of the others would be read and sent again after a crash,
+ * with the same bytes; the ledger keeps the oldest starts apart long before.
+ */
+const STORED_NEEDED = 2_000;
 /** A create that rests longer than so many others is continued by a start without a link. */
 const STORED_UNFINISHED = 1_000;
 
@@ -21,6 +27,8 @@ export interface StoredMemory {
   readonly cuts: readonly StoredTombstone[];
   /** Starts whose beginning no log holds, under way or not acknowledged: a second reading must take them for starts again. */
   readonly inside: readonly StoredInside[];
+  /** Lines that no source needs to give again. */
+  readonly kept: readonly StoredLines[];
 }
 
 /** `opened`: ns since the epoch as a decimal string. */
@@ -59,23 +67,23 @@ export class Memory {
 
   /**
    * @param flying settled, not acknowledged.
-   * @param inside of these and of those under way.
    * @param heldFrom per source the offset from which lines will be read again after a restart.
    */
-  store(flying: readonly Tombstone[], inside: readonly StoredInside[], heldFrom: (source: SourceKey) => number | undefined): StoredMemory {
+  store(flying: readonly Tombstone[], heldFrom: (source: SourceKey) => number | undefined): Pick<StoredMemory, 'done' | 'cuts'> & { readonly needed: number } {
     const needed = ({ extents }: Tombstone): boolean =>
       extents.some(({ source, to }) => {
         const from = heldFrom(source);
         return from !== undefined && to >= from;
       });
     const done = [...this.#done].map(({ tombstone }) => tombstone);
-    const kept = done.filter((tombstone, at) => at >= done.length - STORED_DONE || needed(tombstone));
+    const replayed = done.filter(needed);
+    const kept = [...new Set([...replayed.slice(-STORED_NEEDED), ...done.slice(-STORED_DONE)])];
     const unfinished = [...this.#unfinished].map(({ tombstone }) => tombstone).filter((tombstone, at, all) => at >= all.length - STORED_UNFINISHED || needed(tombstone));
     const cuts = [...this.#cuts].map(({ tombstone }) => tombstone).filter(needed);
     return {
       done: [...unfinished, ...kept].map(store),
       cuts: [...flying.filter((tombstone) => tombstone.waited), ...cuts].map(store),
-      inside,
+      needed: replayed.length,
     };
   }
 

@@ -143,7 +143,7 @@ export class Reading {
       case 'event': {
         const container = entry.get(source.container);
         if (container === undefined) return 'bad-container-id';
-        const event = { time, spelling: match.spelling, line: entry.line(), source: this.id, rank: this.info.rank, offset };
+        const event = { time, spelling: match.spelling, line: entry.line(), source: this.id, rank: this.info.rank, offset, kept: this.info.kept === true };
         if (!this.#gather(event, container, source.runtime, this)) return 'bad-container-id';
         this.verdicts.events++;
         return undefined;

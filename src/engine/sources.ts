@@ -43,10 +43,15 @@ export class Sources {
   }
 
   /** @throws Error for a source that is gone: lines that are held keep their source. */
-  keyOf(id: SourceId): SourceKey {
+  infoOf(id: SourceId): SourceInfo {
     const reading = this.get(id);
     if (reading === undefined) throw new Error(`source ${id} is not open`);
-    return reading.info.key;
+    return reading.info;
+  }
+
+  /** As infoOf. */
+  keyOf(id: SourceId): SourceKey {
+    return this.infoOf(id).key;
   }
 
   stand(id: SourceId, standing: Standing): void {

@@ -22,6 +22,8 @@ export interface SourceInfo {
   readonly fresh: boolean;
   /** Place in its chain of rotated files: older content has the smaller number. Orders lines of equal time. */
   readonly rank: number;
+  /** Its lines come from the state file, where they stay until their traces are acknowledged. */
+  readonly kept?: boolean;
   /** The user's pins for lines from here. */
   readonly runtime?: string;
   readonly scheme?: string;
