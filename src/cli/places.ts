@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import type { Config } from '../config/config.ts';
-import type { Trust } from '../sources/identity.ts';
+import type { Trust } from '../sources/walk.ts';
 import type { FollowPattern } from '../sources/pattern.ts';
 import { codeOf, reasonOf } from '../sources/report.ts';
 import type { Logger } from './logger.ts';
@@ -10,9 +10,9 @@ import type { KnownRuntime } from './runtimes.ts';
 /** What to follow: the user's list, else what each runtime writes by default and what its own configuration says. */
 export function places(config: Config, runtimes: readonly KnownRuntime[], log: Logger): FollowPattern[] {
   if (config.sources.length > 0) {
-    return config.sources.flatMap(({ files, runtime, scheme, trust, owner }) => {
+    return config.sources.flatMap(({ files, runtime, scheme, trust, owner, links }) => {
       const whose: Trust = trust === 'any' ? { kind: 'any' } : { kind: 'owned', uids: owner === undefined ? [] : [owner] };
-      return files.map((glob) => ({ glob, trust: whose, ...(runtime !== undefined && { runtime }), ...(scheme !== undefined && { scheme }) }));
+      return files.map((glob) => ({ glob, trust: whose, links, ...(runtime !== undefined && { runtime }), ...(scheme !== undefined && { scheme }) }));
     });
   }
   const found = new Map<string, FollowPattern>();

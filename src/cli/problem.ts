@@ -17,6 +17,7 @@ export function problemCode({ kind }: Problem): ExitCode {
       return EXIT.noInput;
     case 'no_permission':
     case 'untrusted':
+    case 'untrusted_folder':
       return EXIT.noPermission;
     case 'compressed':
     case 'damaged':

@@ -1,6 +1,6 @@
 import type { Duration } from '../model/time.ts';
 import type { Attributes } from '../model/trace.ts';
-import { COMPRESSION, FROM, LOG_FORMAT, LOG_LEVEL, SCHEMA, TRUST } from './schema.ts';
+import { COMPRESSION, FROM, LINKS, LOG_FORMAT, LOG_LEVEL, SCHEMA, TRUST } from './schema.ts';
 import type { Bytes } from './units.ts';
 import type { Header, Origin, Value, Values } from './values.ts';
 
@@ -44,6 +44,7 @@ export interface SourceConfig {
   readonly trust: (typeof TRUST)[number];
   /** User id. */
   readonly owner: number | undefined;
+  readonly links: (typeof LINKS)[number];
 }
 
 /** What a setting is, and who said so. */
@@ -93,6 +94,7 @@ function sourceOf(values: Values): SourceConfig {
     scheme: text(values, 'scheme'),
     trust: choice(values, 'trust', TRUST),
     owner: get(values, 'owner', 'integer'),
+    links: choice(values, 'links', LINKS),
   };
 }
 

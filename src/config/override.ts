@@ -3,7 +3,7 @@ import type { Chosen } from './config.ts';
 import type { Complaint } from './complaint.ts';
 import type { Loaded } from './load.ts';
 import { readText } from './read.ts';
-import { settingAt } from './schema.ts';
+import { settingAt, SOURCE_DEFAULTS } from './schema.ts';
 import type { Environment } from './substitute.ts';
 import type { Origin, Value } from './values.ts';
 
@@ -70,7 +70,7 @@ function putFiles(settings: Map<string, Chosen>, complaints: Complaint[], files:
       complaints.push({ severity: 'error', origin, path: '', what: `"${text}" names no file. Write --file GLOB or --file RUNTIME=GLOB.`, excerpt: undefined });
       return [];
     }
-    const item = new Map<string, Value>([['file', { kind: 'texts', value: [file] }], ['trust', { kind: 'text', value: 'owner' }]]);
+    const item = new Map<string, Value>([...SOURCE_DEFAULTS, ['file', { kind: 'texts', value: [file] }]]);
     if (runtime !== undefined) item.set('runtime', { kind: 'text', value: runtime });
     return [item];
   });

@@ -37,6 +37,7 @@ const choices = <const T extends readonly string[]>(...of: T): T => of;
 
 export const FROM = choices('beginning', 'end');
 export const TRUST = choices('owner', 'any');
+export const LINKS = choices('refuse', 'follow');
 export const COMPRESSION = choices('none', 'gzip');
 export const LOG_LEVEL = choices('trace', 'debug', 'info', 'warn', 'error');
 export const LOG_FORMAT = choices('auto', 'json', 'text');
@@ -60,7 +61,11 @@ const SOURCE: readonly Setting[] = [
   setting('scheme', { kind: 'text' }, undefined, 'The version of the log, where lines alone do not tell.'),
   setting('trust', { kind: 'choice', of: TRUST }, text('owner'), 'Whose files are read: those of the owner, or any.'),
   setting('owner', { kind: 'integer', min: 0, max: 2 ** 32 - 2 }, undefined, 'One more user id whose files are read, beside root and the user of the daemon.'),
+  setting('links', { kind: 'choice', of: LINKS }, text('refuse'), 'What becomes of a name that is a symbolic link.'),
 ];
+
+/** What holds for a source of which nothing is said. */
+export const SOURCE_DEFAULTS = SOURCE.flatMap(({ path, default: preset }): [string, Value][] => (preset === undefined ? [] : [[path, preset]]));
 
 /** Every setting there is, in the order in which people meet them. */
 export const SCHEMA: readonly Setting[] = [

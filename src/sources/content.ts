@@ -25,6 +25,8 @@ export class Content {
   readonly rank: number;
   /** The path the content was followed under. */
   readonly path: string;
+  /** The link that pointed to this path. */
+  readonly via: string | undefined;
   /** Where it lies now. */
   id: FileId;
   /** As last seen: bytes, and ns since the epoch. */
@@ -43,9 +45,10 @@ export class Content {
   /** Set once the bytes themselves are out of reach (compressed copy): the last proof that was taken of them. */
   #sealed: Fingerprint | undefined;
 
-  constructor(intake: Intake, info: SourceInfo, id: FileId, mtime: bigint, start: StartingPoint) {
+  constructor(intake: Intake, info: SourceInfo, id: FileId, mtime: bigint, start: StartingPoint, via: string | undefined) {
     this.key = info.key;
     this.path = info.name;
+    this.via = via;
     this.rank = info.rank;
     this.source = intake.begin(info);
     this.id = id;
@@ -101,7 +104,7 @@ export class Content {
       key: this.key, id: this.id, ...this.fingerprint(),
       offset: intake.pinned(this.source) ?? this.lineStart,
       path: this.path, size: Math.max(this.size, this.scanned), mtime: this.mtime, rank: this.rank, ended,
-      ...(this.left === undefined ? {} : { left: this.left }),
+      ...(this.left === undefined ? {} : { left: this.left }), ...(this.via === undefined ? {} : { via: this.via }),
     };
   }
 }

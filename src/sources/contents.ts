@@ -15,6 +15,7 @@ import { family, packedHolds } from './siblings.ts';
 export interface Beginning {
   readonly key: SourceKey;
   readonly path: string;
+  readonly via: string | undefined;
   readonly rank: number;
   readonly fresh: boolean;
   readonly id: FileId;
@@ -57,17 +58,23 @@ export class Contents {
     for (const record of [...records].sort((a, b) => a.rank - b.rank)) {
       this.pending.set(record.key, record);
       this.#use(record.key);
-      this.#chains.set(family(record.path), record);
+      this.#lead(record);
     }
   }
 
+  /** `path`: any of the chain, or the link that points to its newest. */
   newest(path: string): Newest | undefined {
     return this.#chains.get(family(path));
   }
 
+  /** It is the newest of its chain now. What is followed by a link has a chain by its own name, and one by that of the link. */
+  #lead(newest: Content | FileRecord): void {
+    for (const chain of chainsOf(newest)) this.#chains.set(chain, newest);
+  }
+
   /** A newer part of its chain is known: by rotation it should get no more lines. */
   isSuperseded(content: Content): boolean {
-    return this.newest(content.path)?.key !== content.key;
+    return this.newest(content.via ?? content.path)?.key !== content.key;
   }
 
   /** Rank of what comes next in the chain of `path`. */
@@ -83,15 +90,15 @@ export class Contents {
   }
 
   begin(from: Beginning): Content {
-    const { key, path, rank, fresh, pattern } = from;
+    const { key, path, via, rank, fresh, pattern } = from;
     const pins = {
       ...(pattern?.runtime === undefined ? {} : { runtime: pattern.runtime }),
       ...(pattern?.scheme === undefined ? {} : { scheme: pattern.scheme }),
     };
-    const content = new Content(this.#intake, { key, name: path, fresh, rank, ...pins }, from.id, from.mtime, from.start);
+    const content = new Content(this.#intake, { key, name: path, fresh, rank, ...pins }, from.id, from.mtime, from.start, via);
     this.#open.add(content);
     this.#use(key);
-    if ((this.newest(path)?.rank ?? -1) <= rank) this.#chains.set(family(path), content);
+    if ((this.newest(via ?? path)?.rank ?? -1) <= rank) this.#lead(content);
     return content;
   }
 
@@ -110,7 +117,7 @@ export class Contents {
     this.pending.delete(record.key);
     const { key, path, rank, mtime, offset } = record;
     const start = fd === undefined ? { ...FROM_ZERO, offset } : startAt(fd, offset, record.head.length);
-    const content = this.begin({ key, path, rank, fresh: false, id, mtime, start, pattern });
+    const content = this.begin({ key, path, via: record.via, rank, fresh: false, id, mtime, start, pattern });
     content.size = record.size;
     content.left = record.left;
     if (fd === undefined) content.seal(record);
@@ -122,7 +129,7 @@ export class Contents {
     this.#open.delete(content);
     this.#ended.push(content);
     // It is soon forgotten: what was written late to it must not make its file look later than the newest of its chain.
-    const newest = this.newest(content.path);
+    const newest = this.newest(content.via ?? content.path);
     if (newest instanceof Content && newest.mtime < content.mtime) newest.mtime = content.mtime;
     this.#intake.end(content.source);
     this.#log('debug', 'source_ended', { path: content.path, offset: content.lineStart });
@@ -156,7 +163,7 @@ export class Contents {
 
   /** Lets go of what is over and not pinned, unless it is the newest of its chain. */
   #forget(): void {
-    const isNewest = ({ key, path }: Newest & { readonly path: string }): boolean => this.newest(path)?.key === key;
+    const isNewest = (each: Content | FileRecord): boolean => chainsOf(each).some((chain) => this.#chains.get(chain)?.key === each.key);
     const isPinned = (content: Content): boolean => this.#intake.pinned(content.source) !== undefined;
     this.#ended = this.#ended.filter((content) => isPinned(content) || isNewest(content));
     const spent = [...this.pending.values()].filter(isSpent);
@@ -164,11 +171,16 @@ export class Contents {
     const idle = [...spent.filter(isNewest), ...this.#ended.filter((content) => !isPinned(content))];
     const surplus = new Set(idle.slice(0, Math.max(0, idle.length - MOST_ENDED)).map(({ key }) => key));
     if (surplus.size === 0) return;
-    for (const { key, path } of idle) if (surplus.has(key)) this.#chains.delete(family(path));
+    for (const each of idle) {
+      if (!surplus.has(each.key)) continue;
+      for (const chain of chainsOf(each)) if (this.#chains.get(chain)?.key === each.key) this.#chains.delete(chain);
+    }
     for (const key of surplus) this.pending.delete(key);
     this.#ended = this.#ended.filter(({ key }) => !surplus.has(key));
   }
 }
+
+const chainsOf = ({ path, via }: Content | FileRecord): string[] => (via === undefined ? [family(path)] : [family(via), family(path)]);
 
 const fileOf = (id: FileId): string => `${id.dev}:${id.ino}:${id.birth}`;
 

@@ -3,7 +3,7 @@ import { steady } from '../model/time.ts';
 import type { Steady } from '../model/time.ts';
 import type { Held } from './held.ts';
 import { inodeOf } from './identity.ts';
-import type { Trust } from './identity.ts';
+import type { Trust } from './walk.ts';
 import type { FollowPattern } from './pattern.ts';
 import type { FileRecord } from './record.ts';
 import { Pump } from './pump.ts';
@@ -203,9 +203,9 @@ export class Follower {
     const { held: files } = this.#register;
     const { seen, opened, grounds } = this.#scout.look((inode) => files.get(inode)?.path);
     for (const held of files.values()) this.#place(held, seen.get(held.inode), now);
-    for (const { file, path, pattern } of opened) {
-      if (files.has(inodeOf(file.id))) giveBack(file);
-      else this.#register.hold(file, path, pattern, true, first);
+    for (const each of opened) {
+      if (files.has(inodeOf(each.file.id))) giveBack(each.file);
+      else this.#register.hold({ ...each, live: true, first });
     }
     if (first || opened.length > 0) this.#register.settleAll(grounds);
     else this.#register.searchMissed(grounds);

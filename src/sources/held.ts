@@ -2,7 +2,8 @@ import { closeSync, fstatSync } from 'node:fs';
 import type { Steady } from '../model/time.ts';
 import type { Content } from './content.ts';
 import { alike, holds, inodeOf, readAt } from './identity.ts';
-import type { FileId, OpenedFile } from './identity.ts';
+import type { FileId } from './identity.ts';
+import type { OpenedFile } from './opening.ts';
 import type { FollowPattern } from './pattern.ts';
 import type { FileReader } from './reader.ts';
 import type { Problem } from './report.ts';
@@ -15,6 +16,18 @@ const OPENING_BYTES = 256;
  */
 export type Place = { readonly kind: 'live' } | { readonly kind: 'left'; readonly since: Steady; readonly at: bigint };
 
+/** An open file, and how it was come by. */
+export interface Holding {
+  readonly file: OpenedFile;
+  readonly path: string;
+  /** The link that points to the path. */
+  readonly via?: string | undefined;
+  readonly pattern: FollowPattern | undefined;
+  /** It is at a path that is followed. */
+  readonly live: boolean;
+  readonly first?: boolean;
+}
+
 /** A file that is held open, so that it can be read to its end whatever happens to its name. */
 export class Held {
   readonly fd: number;
@@ -24,6 +37,8 @@ export class Held {
   /** There at the very first look: only then does `from: end` apply. */
   readonly first: boolean;
   path: string;
+  /** The link that pointed to the path. */
+  readonly via: string | undefined;
   /** Bytes that were there when it was opened: they are as old as its time of change says, not as the reading of them. */
   found: number;
   #place: Place;
@@ -39,11 +54,12 @@ export class Held {
   problem: Problem | undefined;
   unwatch: () => void = () => undefined;
 
-  constructor(file: OpenedFile, path: string, pattern: FollowPattern | undefined, place: Place, lastBytes: Steady, first: boolean) {
+  constructor({ file, path, via, pattern, first = false }: Holding, place: Place, lastBytes: Steady) {
     this.fd = file.fd;
     this.id = file.id;
     this.inode = inodeOf(file.id);
     this.path = path;
+    this.via = via;
     this.pattern = pattern;
     this.found = file.size;
     this.#place = place;

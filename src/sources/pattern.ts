@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Trust } from './identity.ts';
+import type { Links, Trust } from './walk.ts';
 import { codeOf } from './report.ts';
 
 /** One file name or glob of the user, with his pins for what is found by it. */
@@ -11,6 +11,8 @@ export interface FollowPattern {
   readonly scheme?: string;
   /** Whose files may be read by this pattern; otherwise the follower's own rule. */
   readonly trust?: Trust;
+  /** What becomes of a name that is a link; otherwise it is refused. */
+  readonly links?: Links;
 }
 
 type Segment =

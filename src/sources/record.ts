@@ -19,6 +19,8 @@ export interface FileRecord extends Fingerprint {
   readonly ended: boolean;
   /** When its file was first known to have left the followed path (ns since the epoch): the grace goes on over restarts. */
   readonly left?: bigint;
+  /** The link by which it was followed; `path` is where it pointed to. */
+  readonly via?: string;
 }
 
 /** Nothing is left to read of it, now or ever: it only tells what came later in its chain. */
@@ -36,12 +38,13 @@ export function fromJson(value: unknown): FileRecord | undefined {
   const head = headOf(object?.['head']);
   const guard = guardOf(object?.['guard']);
   if (object === undefined || head === undefined || guard === undefined) return undefined;
-  const { key, dev, ino, birth, path, mtime, offset, size, rank, ended, left } = object;
+  const { key, dev, ino, birth, path, mtime, offset, size, rank, ended, left, via } = object;
   if (typeof key !== 'string' || !isDigits(dev) || !isDigits(ino) || !isInteger(birth)) return undefined;
   if (typeof path !== 'string' || !isInteger(mtime) || !isCount(offset) || !isCount(size)) return undefined;
   if (typeof rank !== 'number' || typeof ended !== 'boolean') return undefined;
   const since = isInteger(left) ? { left: BigInt(left) } : {};
-  return { key: sourceKey(key), id: { dev, ino, birth }, head, guard, offset, path, size, mtime: BigInt(mtime), rank, ended, ...since };
+  const link = typeof via === 'string' ? { via } : {};
+  return { key: sourceKey(key), id: { dev, ino, birth }, head, guard, offset, path, size, mtime: BigInt(mtime), rank, ended, ...since, ...link };
 }
 
 /** The fields of a JSON object; undefined for anything else. */

@@ -9,9 +9,11 @@ import type { Content } from './content.ts';
 import { Contents, startAtEnd } from './contents.ts';
 import { Drains } from './drains.ts';
 import { Held } from './held.ts';
-import type { Place } from './held.ts';
+import type { Holding, Place } from './held.ts';
 import { fileId, holds, sameFile } from './identity.ts';
-import type { Fingerprint, OpenedFile, Trust } from './identity.ts';
+import type { Fingerprint } from './identity.ts';
+import type { OpenedFile } from './opening.ts';
+import type { Trust } from './walk.ts';
 import { Missed } from './missed.ts';
 import type { Ground } from './missed.ts';
 import type { FollowPattern } from './pattern.ts';
@@ -72,10 +74,11 @@ export class Register {
   }
 
   /** Takes a file that was just opened. Nothing of it is read before it is settled. */
-  hold(file: OpenedFile, path: string, pattern: FollowPattern | undefined, live: boolean, first = false): Held {
+  hold(holding: Holding): Held {
     const { clock } = this.#settings;
-    const place: Place = live ? { kind: 'live' } : { kind: 'left', since: clock.steady(), at: clock.now() };
-    const held = new Held(file, path, pattern, place, this.#steadyAt(file.mtime), first);
+    const { file, path } = holding;
+    const place: Place = holding.live ? { kind: 'live' } : { kind: 'left', since: clock.steady(), at: clock.now() };
+    const held = new Held(holding, place, this.#steadyAt(file.mtime));
     this.held.set(held.inode, held);
     this.#settings.log('debug', 'file_opened', { path, inode: held.inode, size: file.size });
     this.#settings.opened(held);
@@ -152,7 +155,7 @@ export class Register {
     this.#settings.log('info', 'resumed_at', { path: held.path, offset: record.offset });
     const { left: at } = record;
     if (held.place.kind === 'left' && at !== undefined) held.place = { kind: 'left', since: this.#steadyAt(at), at };
-    this.#adopt(held, this.contents.resume(record, held.fd, held.id, held.pattern ?? this.#settings.patternOf(record.path)));
+    this.#adopt(held, this.contents.resume(record, held.fd, held.id, held.pattern ?? this.#settings.patternOf(record.via ?? record.path)));
   }
 
   #tryRecover(record: FileRecord, listed: Listed): void {
@@ -167,16 +170,16 @@ export class Register {
   /** A record whose file was not among the followed ones: rotated, copied, compressed, or gone. */
   #recover(record: FileRecord, listed: Listed): void {
     // Nothing is left to read of it, so its file is not sought; one that turns up by itself is known.
-    const found = isSpent(record) ? [] : this.#find(record.path, record, listed);
+    const found = isSpent(record) ? [] : this.#find(record, record, listed);
     const [first] = found;
-    if (first?.kind === 'plain') return this.#resume(this.hold(first.file, first.path, undefined, false), record);
+    if (first?.kind === 'plain') return this.#resume(this.#holdPart(first), record);
     const waiting = this.#waitingWith(record);
     if (waiting !== undefined) {
       for (const each of found) closeSync(each.file.fd);
       return this.#resume(waiting, record);
     }
     if (first !== undefined) {
-      const content = this.contents.resume(record, undefined, record.id, this.#settings.patternOf(record.path));
+      const content = this.contents.resume(record, undefined, record.id, this.#settings.patternOf(record.via ?? record.path));
       return void this.drains.run(content, found, record);
     }
     if (isSpent(record) || this.#mayReturn(record)) return;
@@ -196,9 +199,9 @@ export class Register {
     const print = content.fingerprint();
     const heir = this.#waitingWith(print);
     if (heir !== undefined) return this.#adopt(heir, content);
-    const found = this.#find(content.path, { ...print, id: content.id });
+    const found = this.#find(content, { ...print, id: content.id });
     const [first] = found;
-    if (first?.kind === 'plain') return this.#adopt(this.hold(first.file, first.path, undefined, false), content);
+    if (first?.kind === 'plain') return this.#adopt(this.#holdPart(first), content);
     if (first !== undefined) return void this.drains.run(content, found, print);
     this.contents.lose('lost_on_truncation', content.path, content.lineStart, content.size);
     this.contents.end(content);
@@ -212,13 +215,13 @@ export class Register {
 
   #beginNew(held: Held): void {
     const { from, log } = this.#settings;
-    const newest = this.contents.newest(held.path);
+    const newest = this.contents.newest(held.via ?? held.path);
     if (newest !== undefined) this.#missed.read(held.path, held.pattern);
     const start = held.first && newest === undefined && from === 'end' ? startAtEnd(held.fd) : startAtZero(held.fd);
     const fresh = newest === undefined && start.offset === 0;
-    const rank = this.contents.nextRank(held.path);
-    const { path, id, pattern } = held;
-    this.#adopt(held, this.contents.begin({ key: this.contents.freeKey(id), path, rank, fresh, id, mtime: 0n, start, pattern }));
+    const rank = this.contents.nextRank(held.via ?? held.path);
+    const { path, via, id, pattern } = held;
+    this.#adopt(held, this.contents.begin({ key: this.contents.freeKey(id), path, via, rank, fresh, id, mtime: 0n, start, pattern }));
     held.look();
     log('info', 'following', { path, from: start.offset, fresh, rank });
   }
@@ -231,8 +234,8 @@ export class Register {
     const head = packedHead(fd);
     const start = head === undefined ? startAtZero(fd) : { ...FROM_ZERO, head };
     const fresh = this.contents.newest(path) === undefined;
-    const content = this.contents.begin({ key: this.contents.freeKey(id), path, rank, fresh, id, mtime, start, pattern });
-    if (head === undefined) this.#adopt(this.hold(file, part, pattern, false), content);
+    const content = this.contents.begin({ key: this.contents.freeKey(id), path, via: undefined, rank, fresh, id, mtime, start, pattern });
+    if (head === undefined) this.#adopt(this.hold({ file, path: part, pattern, live: false }), content);
     else void this.drains.run(content, [{ kind: 'compressed', path: part, file }], undefined);
   }
 
@@ -240,9 +243,13 @@ export class Register {
     return this.held.has(inode) || this.drains.reads(inode);
   }
 
-  #find(path: string, wanted: Fingerprint & Pick<FileRecord, 'id'>, listed: Listed = new Map()): Found[] {
+  #holdPart({ file, path }: Found): Held {
+    return this.hold({ file, path, pattern: undefined, live: false });
+  }
+
+  #find({ path, via }: Content | FileRecord, wanted: Fingerprint & Pick<FileRecord, 'id'>, listed: Listed = new Map()): Found[] {
     const { log, patternOf, trust } = this.#settings;
-    return findContent(path, wanted.id, wanted, { trust: patternOf(path)?.trust ?? trust, log, taken: (inode) => this.#isTaken(inode), listed });
+    return findContent(path, wanted.id, wanted, { trust: patternOf(via ?? path)?.trust ?? trust, log, taken: (inode) => this.#isTaken(inode), listed });
   }
 
   /** The moment of a wall clock time (ns), as far as the wall clock can be believed: never later than now. */

@@ -6,6 +6,7 @@ export type ProblemKind =
   | 'link'
   | 'no_permission'
   | 'untrusted'
+  | 'untrusted_folder'
   | 'compressed'
   | 'own_output'
   | 'too_many_files'
@@ -18,7 +19,7 @@ export type ProblemKind =
   | 'state_unwritable';
 
 /** These may pass without any change of the file itself, so they are tried again at every look. */
-const PASSING: ReadonlySet<ProblemKind> = new Set(['no_permission', 'too_many_files', 'unreadable']);
+const PASSING: ReadonlySet<ProblemKind> = new Set(['untrusted_folder', 'no_permission', 'too_many_files', 'unreadable']);
 export const isPassing = (kind: ProblemKind): boolean => PASSING.has(kind);
 
 /** A problem in words: what happened, where, why, and what to do about it. Each part is a clause for people. */

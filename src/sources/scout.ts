@@ -1,8 +1,9 @@
-import { closeSync, lstatSync, realpathSync } from 'node:fs';
+import { closeSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { openSafely } from './identity.ts';
-import type { OpenedFile, Trust } from './identity.ts';
+import { openSafely } from './opening.ts';
+import type { OpenedFile } from './opening.ts';
+import type { Trust } from './walk.ts';
 import { compilePattern, concerns, expand, matches } from './pattern.ts';
 import type { FollowPattern, Pattern } from './pattern.ts';
 import type { Ground } from './missed.ts';
@@ -19,11 +20,19 @@ export interface ScoutSettings {
   readonly folder: (path: string) => void;
 }
 
+/** A file that was opened: `via` is the name a pattern gave, if that is a link to `path`. */
+export interface Find {
+  readonly file: OpenedFile;
+  readonly path: string;
+  readonly via: string | undefined;
+  readonly pattern: FollowPattern;
+}
+
 export interface Sighting {
   /** Inode to path, for the files that `held` knows. Of several paths the one it had before is kept. */
   readonly seen: ReadonlyMap<string, string>;
   /** Files nobody holds yet, opened; the caller owns them. */
-  readonly opened: readonly { readonly file: OpenedFile; readonly path: string; readonly pattern: FollowPattern }[];
+  readonly opened: readonly Find[];
   /** Where else parts of what is followed may lie. */
   readonly grounds: readonly Ground[];
 }
@@ -37,12 +46,17 @@ interface Refusal {
 /** A glob meets these as a matter of course. */
 const EXPECTED: ReadonlySet<ProblemKind> = new Set(['compressed', 'own_output']);
 
+/** Files that links pointed to are remembered for their parts that went by unseen; beyond this the oldest are forgotten. */
+const MOST_TARGETS = 10_000;
+
 /** Looks for the files the patterns name. Opens each new one that may be followed, and says once why another may not. */
 export class Scout {
   readonly #settings: ScoutSettings;
   readonly #patterns: readonly Pattern[];
   readonly #refused = new Map<string, Refusal>();
   readonly #own: readonly string[];
+  /** Where followed links pointed to. */
+  readonly #targets = new Map<string, FollowPattern>();
 
   constructor(settings: ScoutSettings) {
     this.#settings = settings;
@@ -61,7 +75,7 @@ export class Scout {
 
   /** The user's words for a file at this path, also where the file has gone from it. */
   patternOf(path: string): FollowPattern | undefined {
-    return this.#patterns.find((pattern) => matches(pattern, path))?.from;
+    return this.#patterns.find((pattern) => matches(pattern, path))?.from ?? this.#targets.get(path);
   }
 
   /** The same; undefined, too, for what we write ourselves. */
@@ -79,25 +93,28 @@ export class Scout {
   /** `held`: the path under which a file with this inode is held; undefined if it is not. */
   look(held: (inode: string) => string | undefined): Sighting {
     const seen = new Map<string, string>();
-    const opened: { file: OpenedFile; path: string; pattern: FollowPattern }[] = [];
+    const opened: Find[] = [];
     const taken = new Set<string>();
     const grounds = new Map<string, Ground>();
     for (const pattern of this.#patterns) {
       for (const path of this.#expand(pattern, grounds)) {
-        const stats = this.#stat(path);
+        const { stats, linked } = this.#target(path, pattern.from);
         if (stats === undefined) this.#cured(path);
         if (stats === undefined || taken.has(inode(stats))) continue;
         const known = held(inode(stats));
         if (known !== undefined) {
-          if (known === path || !seen.has(inode(stats))) seen.set(inode(stats), path);
+          const at = linked ? real(path) : path;
+          if (known === at || !seen.has(inode(stats))) seen.set(inode(stats), at);
           continue;
         }
-        const file = this.#open(path, stats, pattern.from.trust ?? this.#settings.trust);
+        const file = this.#open(path, stats, pattern.from);
         if (file === undefined) continue;
         taken.add(inode(stats));
-        opened.push({ file, path, pattern: pattern.from });
+        opened.push({ file, path: file.target ?? path, via: file.target === undefined ? undefined : path, pattern: pattern.from });
+        if (file.target !== undefined) this.#linkedTo(file.target, pattern.from);
       }
     }
+    for (const target of this.#targets.keys()) grounds.set(target, { folder: dirname(target), only: target });
     return { seen, opened, grounds: [...grounds.values()] };
   }
 
@@ -118,18 +135,32 @@ export class Scout {
     return expand(pattern, visit, (path, error) => this.refuse(path, ioProblem(path, error)));
   }
 
-  #open(path: string, stats: BigIntStats, trust: Trust): OpenedFile | undefined {
+  #open(path: string, stats: BigIntStats, { trust = this.#settings.trust, links }: FollowPattern): OpenedFile | undefined {
     const refusal = this.#refused.get(path);
     if (refusal !== undefined && refusal.stamp === stampOf(stats) && !isPassing(refusal.problem.kind)) return undefined;
     if (this.#isOwn(path)) {
       this.refuse(path, ownProblem(path), stats);
       return undefined;
     }
-    const opening = openSafely(path, trust);
+    const opening = openSafely(path, trust, links);
     if (opening.kind === 'refused') this.refuse(path, opening.problem, stats);
     if (opening.kind !== 'opened') return undefined;
     this.#cured(path);
     return opening.file;
+  }
+
+  /** What a name leads to: itself, or what it points to where links are followed. */
+  #target(path: string, { links }: FollowPattern): { stats: BigIntStats | undefined; linked: boolean } {
+    const stats = this.#stat(path);
+    if (links !== 'follow' || stats?.isSymbolicLink() !== true) return { stats, linked: false };
+    return { stats: this.#stat(path, statSync), linked: true };
+  }
+
+  #linkedTo(target: string, pattern: FollowPattern): void {
+    this.#targets.delete(target);
+    this.#targets.set(target, pattern);
+    const [oldest] = this.#targets.keys();
+    if (this.#targets.size > MOST_TARGETS && oldest !== undefined) this.#targets.delete(oldest);
   }
 
   #isOwn(path: string): boolean {
@@ -141,11 +172,11 @@ export class Scout {
     if (this.#refused.delete(path)) this.#settings.log('info', 'file_no_longer_refused', { path });
   }
 
-  #stat(path: string): BigIntStats | undefined {
+  #stat(path: string, stat: typeof lstatSync = lstatSync): BigIntStats | undefined {
     try {
-      return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      return stat(path, { bigint: true, throwIfNoEntry: false });
     } catch (error) {
-      if (codeOf(error) !== 'ENOTDIR') this.#settings.log('debug', 'stat_failed', { path, why: reasonOf(error) });
+      if (codeOf(error) !== 'ENOTDIR' && codeOf(error) !== 'ELOOP') this.#settings.log('debug', 'stat_failed', { path, why: reasonOf(error) });
       return undefined;
     }
   }

@@ -2,8 +2,11 @@ import { closeSync, lstatSync, readdirSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { compressionOf } from './archive.ts';
-import { digest, fileId, HEAD_BYTES, holds, inodeOf, openSafely, readAt, sameFile } from './identity.ts';
-import type { FileId, Fingerprint, OpenedFile, Trust } from './identity.ts';
+import { digest, fileId, HEAD_BYTES, holds, inodeOf, readAt, sameFile } from './identity.ts';
+import { openSafely } from './opening.ts';
+import type { FileId, Fingerprint } from './identity.ts';
+import type { OpenedFile } from './opening.ts';
+import type { Trust } from './walk.ts';
 import { reasonOf } from './report.ts';
 import type { Log, Problem } from './report.ts';
 

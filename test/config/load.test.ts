@@ -21,7 +21,7 @@ describe('what is right', () => {
     const { config, complaints } = parse(`
 sources:
   - file: /a.log
-  - {file: [/b/*.log, "/c.log"], runtime: urunc, scheme: 0.70, trust: any, owner: 1000}
+  - {file: [/b/*.log, "/c.log"], runtime: urunc, scheme: 0.70, trust: any, owner: 1000, links: follow}
 from: end
 otlp: {endpoint: "https://tempo:4317", headers: {Authorization: Bearer x, x-a: "1"}, timeout: 1m30s, compression: gzip, tls: {ca: /ca, cert: /c, key: /k}}
 state_dir: /state
@@ -41,8 +41,8 @@ log: {level: debug, format: json}
     expect(complaints).toEqual([]);
     expect(config).toEqual({
       sources: [
-        { files: ['/a.log'], runtime: undefined, scheme: undefined, trust: 'owner', owner: undefined },
-        { files: ['/b/*.log', '/c.log'], runtime: 'urunc', scheme: '0.70', trust: 'any', owner: 1000 },
+        { files: ['/a.log'], runtime: undefined, scheme: undefined, trust: 'owner', owner: undefined, links: 'refuse' },
+        { files: ['/b/*.log', '/c.log'], runtime: 'urunc', scheme: '0.70', trust: 'any', owner: 1000, links: 'follow' },
       ],
       from: 'end',
       otlp: {

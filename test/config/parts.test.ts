@@ -96,7 +96,7 @@ test('the effective configuration: a line for each setting, origins, no secrets'
   expect(text.split('\n').length - 1).toBe(SCHEMA.length);
   expect(text).not.toMatch(/hush|\x1b/);
   expect(text.split('\n').map((line) => line.split(/ {2,}/))).toEqual(expect.arrayContaining([
-    ['sources', '[{trust: owner, file: [/a, /b], runtime: kata}]', 'c.yaml:3:10'], ['otlp.headers', '{authorization: ***}', 'c.yaml:1:17'], ['host_id', 'a?b', 'c.yaml:2:10'],
+    ['sources', '[{trust: owner, links: refuse, file: [/a, /b], runtime: kata}]', 'c.yaml:3:10'], ['otlp.headers', '{authorization: ***}', 'c.yaml:1:17'], ['host_id', 'a?b', 'c.yaml:2:10'],
     ['log.level', 'debug', 'SHIMTRACE_LOG_LEVEL'], ['settle', '250ms', 'default'], ['state_dir', '-', 'default'], ['resource', '{a: 1}', 'c.yaml:4:11'],
   ]));
 });
