@@ -88,15 +88,15 @@ export class Ledger implements Intake {
 
   read(source: SourceId, bytes: Buffer, length: number, offset: number): number {
     this.#held = undefined;
-    return this.#sources.get(source)?.read(bytes, length, offset) ?? length;
+    return this.#sources.read(source, bytes, length, offset);
   }
 
   overlong(source: SourceId, head: Buffer, offset: number): void {
     this.#sources.get(source)?.overlong(head, offset);
   }
 
-  atEnd(source: SourceId): void {
-    this.#sources.stand(source, 'at end');
+  atEnd(source: SourceId, now: Steady): void {
+    this.#sources.atEnd(source, now);
   }
 
   behind(source: SourceId): void {
@@ -157,10 +157,10 @@ export class Ledger implements Intake {
   settle(clock: Clock): Settlement[] {
     const now = clock.steady();
     const wall = clock.now();
-    const frontier = this.#sources.frontier();
+    const frontier = this.#sources.frontier(wall);
     const settled: Settlement[] = [];
     for (const episode of this.#open) {
-      if (episode.changed) look(episode, this.#waiting, wall, now);
+      if (episode.changed) look(episode, this.#waiting, wall, now, this.#sources);
       if (episode.cut === undefined && !hasPassed(episode, frontier, this.#options.lateness, now)) continue;
       const settlement = this.#settleOne(episode);
       if (settlement !== undefined) settled.push(settlement);
@@ -171,7 +171,7 @@ export class Ledger implements Intake {
   /** The earliest moment at which `settle` may find something without a further line; undefined: nothing is under way. */
   nextDue(): Steady | undefined {
     // Only what is read can say more while a source has unread lines.
-    if (this.#sources.frontier().behind !== undefined) return undefined;
+    if (this.#sources.behind) return undefined;
     let next: Steady | undefined;
     for (const episode of this.#open) {
       const due = episode.written === undefined ? steady(0) : dueAt(episode, this.#options.lateness);

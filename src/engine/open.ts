@@ -37,12 +37,14 @@ export class OpenEpisode {
   pin: string | undefined;
   /** Time of the last mark that is not loose by design. */
   last: Nanos;
-  /** Log time that every source must have passed before this can be settled. */
+  /** Log time that every source must have passed before this can be settled, */
   due: Nanos;
+  /** counted from the mark of this time. Not always the last: what lies beyond `due` belongs to something else. */
+  since: Nanos;
   complete = false;
   /** Why it must be settled now, whatever the time. */
   cut: string | undefined;
-  /** When the last mark was written, on the monotonic clock, as far as can be told. */
+  /** When the mark of `since` was written, on the monotonic clock, as far as can be told. */
   written: Steady | undefined;
   changed = true;
   /** What a line is told that went in here: made once, not once a line. */
@@ -58,6 +60,7 @@ export class OpenEpisode {
     this.opened = opened;
     this.last = opened;
     this.due = opened;
+    this.since = opened;
     this.#lastWithin = opened;
     this.taken = { kind: 'taken', episode: this, absorbed: [] };
   }
@@ -121,10 +124,12 @@ export class OpenEpisode {
     const end = mayEnd ? this.#completedAt(within) : undefined;
     this.complete = end !== undefined;
     if (end !== undefined) {
+      this.since = end;
       this.due = after(end, settle);
       return;
     }
     this.#lastWithin = within.findLast((event) => !event.spelling.loose)?.time ?? this.opened;
+    this.since = this.#lastWithin;
     this.due = after(this.#lastWithin, patience);
   }
 

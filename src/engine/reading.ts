@@ -59,6 +59,8 @@ export class Reading {
   /** Time of the last line that told one: where the source stands. */
   lastTime: Nanos | undefined;
   firstTime: Nanos | undefined;
+  /** Lines need not be in order of their times. */
+  earliest: Nanos | undefined;
   readonly #groups: readonly Group[];
   readonly #refused: Refused[] = [];
   readonly #gather: Gather;
@@ -155,12 +157,13 @@ export class Reading {
 
   /** Whether a start seen at this time, but not its beginning, may have begun before the first line of the log. */
   beginsInside(time: Nanos, patience: Duration): boolean {
-    return this.info.fresh && this.firstTime !== undefined && between(this.firstTime, time) <= patience;
+    return this.info.fresh && this.firstTime !== undefined && Math.abs(between(this.firstTime, time)) <= patience;
   }
 
   #pass(time: Nanos): void {
     this.firstTime ??= time;
     this.lastTime = time;
+    if (this.earliest === undefined || time < this.earliest) this.earliest = time;
   }
 
   #refuse(bytes: Buffer, start: number, end: number, offset: number, why: Refused['why']): void {

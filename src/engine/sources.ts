@@ -1,7 +1,8 @@
 /** The open sources of a ledger: what each has read, and where in log time it stands. */
 import { sourceId } from '../model/source.ts';
 import type { SourceId, SourceInfo, SourceKey } from '../model/source.ts';
-import type { Nanos } from '../model/time.ts';
+import { after, MILLISECOND } from '../model/time.ts';
+import type { Nanos, Steady } from '../model/time.ts';
 import type { CompiledSource } from './compile.ts';
 import { Reading, addVerdicts, newVerdicts } from './reading.ts';
 import type { Gather, Verdicts } from './reading.ts';
@@ -11,9 +12,16 @@ type Standing = 'behind' | 'at end' | 'ended';
 interface Source {
   readonly reading: Reading;
   standing: Standing;
+  /** When it last stood at its end, */
+  ended: Steady | undefined;
+  /** and when it did before the lines that were read last: they were not there then. */
+  absent: Steady | undefined;
 }
 
-/** The least log time that sources of a kind have told. undefined: there is no such source. nowhere: one has told none yet. */
+/** The wall clock counts whole milliseconds. */
+const TICK = MILLISECOND;
+
+/** The least log time that sources of a kind have told. undefined: there is no such source. nowhere: one has told none to go by. */
 export interface Frontier {
   readonly behind: Nanos | 'nowhere' | undefined;
   readonly atEnd: Nanos | 'nowhere' | undefined;
@@ -34,7 +42,7 @@ export class Sources {
 
   begin(info: SourceInfo, gather: Gather): SourceId {
     const id = sourceId(this.#next++);
-    this.#open.set(id, { reading: new Reading(id, info, this.#rules, this.#shift, gather), standing: 'behind' });
+    this.#open.set(id, { reading: new Reading(id, info, this.#rules, this.#shift, gather), standing: 'behind', ended: undefined, absent: undefined });
     return id;
   }
 
@@ -59,12 +67,38 @@ export class Sources {
     if (source !== undefined && source.standing !== 'ended') source.standing = standing;
   }
 
-  frontier(): Frontier {
+  atEnd(id: SourceId, now: Steady): void {
+    this.stand(id, 'at end');
+    const source = this.#open.get(id);
+    if (source !== undefined) source.ended = now;
+  }
+
+  /** As Intake.read. */
+  read(id: SourceId, bytes: Buffer, length: number, offset: number): number {
+    const source = this.#open.get(id);
+    if (source === undefined) return length;
+    source.absent = source.ended;
+    return source.reading.read(bytes, length, offset);
+  }
+
+  /** A moment at which the lines read last were not written yet; undefined: they may be of any age. */
+  absent(id: SourceId): Steady | undefined {
+    return this.#open.get(id)?.absent;
+  }
+
+  /** Some source has lines that were not read. */
+  get behind(): boolean {
+    for (const { standing } of this.#open.values()) if (standing === 'behind') return true;
+    return false;
+  }
+
+  frontier(wall: Nanos): Frontier {
+    const come = after(wall, TICK);
     let behind: Frontier['behind'];
     let atEnd: Frontier['atEnd'];
     for (const { standing, reading } of this.#open.values()) {
-      if (standing === 'behind') behind = earlier(behind, reading.lastTime);
-      else if (standing === 'at end') atEnd = earlier(atEnd, reading.lastTime);
+      if (standing === 'behind') behind = earlier(behind, standsAt(reading, come));
+      else if (standing === 'at end') atEnd = earlier(atEnd, standsAt(reading, come));
     }
     return { behind, atEnd };
   }
@@ -81,6 +115,15 @@ export class Sources {
       this.#open.delete(id);
     }
   }
+}
+
+/**
+ * The source's last line tells where it stands, unless it tells a time that has not come: a line of the year 2099 must not
+ * end what is under way. Where no line ever told one that has, the log is that of a host whose clock is ahead of ours.
+ */
+function standsAt(reading: Reading, come: Nanos): Nanos | undefined {
+  const { lastTime, earliest } = reading;
+  return lastTime !== undefined && earliest !== undefined && lastTime > come && earliest <= come ? undefined : lastTime;
 }
 
 function earlier(known: Nanos | 'nowhere' | undefined, time: Nanos | undefined): Nanos | 'nowhere' {

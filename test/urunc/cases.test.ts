@@ -1,5 +1,6 @@
 /** The version of a start's log, starts in parts, and logs that begin inside one. */
 import { describe, expect, test } from 'vitest';
+import { steady } from '../../src/model/time.ts';
 import type { Trace } from '../../src/model/trace.ts';
 import { bytesOf, Feed, MUCH_LATER, newLedger, printed, sorted, tracesOf } from '../support/ledger.ts';
 import { Random } from '../support/random.ts';
@@ -92,7 +93,7 @@ describe('starts in parts', () => {
     const ledger = newLedger();
     const feed = new Feed(ledger, { log: text(lines) });
     feed.more(cut);
-    ledger.atEnd(feed.id);
+    ledger.atEnd(feed.id, steady(0));
     const [created] = ledger.settle(MUCH_LATER);
     ledger.acknowledged(created?.trace.id ?? '');
     expect(ledger.pinned(feed.id)).toBe(undefined);

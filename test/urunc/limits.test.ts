@@ -1,5 +1,6 @@
 /** Too much of something, names that are none, marks at one moment, and what a source is held for. */
 import { describe, expect, test } from 'vitest';
+import { steady } from '../../src/model/time.ts';
 import { clockAt, Feed, MUCH_LATER, newLedger, printed, sorted, tracesOf } from '../support/ledger.ts';
 import { Random } from '../support/random.ts';
 import { line, start, text } from '../support/uruncwriter.ts';
@@ -135,7 +136,7 @@ describe('what a source is held for', () => {
     const feed = new Feed(first, { log });
     feed.more(1e7);
     const last = rest.at(-1)?.time ?? AT;
-    first.atEnd(feed.id);
+    first.atEnd(feed.id, steady(0));
     const sent = first.settle(clockAt(last + SECOND));
     // The clock stands: what ends within settle and lateness of the last line is still open.
     expect(sent.length).toBeGreaterThan(650);
@@ -167,7 +168,7 @@ describe('what a source is held for', () => {
     feed.more(log.length - second);
     expect(held()).toEqual([0, true]);
     feed.more(1e6);
-    const [settled] = ledger.settle(clockAt(AT + SECOND));
+    const [settled] = ledger.settle(clockAt(AT + 2n * SECOND));
     expect([settled?.trace.container, settled?.waited]).toEqual([ID, false]);
     expect(held()).toEqual([0, true]);
     ledger.acknowledged(settled?.trace.id ?? '');
@@ -186,7 +187,7 @@ describe('what a source is held for', () => {
     const feed = new Feed(ledger, { log: text(one('D').slice(6)), fresh: false });
     feed.more(1e6);
     expect([ledger.pinned(feed.id), ledger.awaited(feed.id)]).toEqual([0, false]);
-    ledger.atEnd(feed.id);
+    ledger.atEnd(feed.id, steady(0));
     expect(ledger.settle(MUCH_LATER)).toEqual([]);
     expect(ledger.pinned(feed.id)).toBe(undefined);
   });
@@ -197,7 +198,7 @@ describe('what a source is held for', () => {
     const ledger = newLedger();
     const feed = new Feed(ledger, { log: text(lines) });
     feed.more(1e6);
-    ledger.atEnd(feed.id);
+    ledger.atEnd(feed.id, steady(0));
     expect(ledger.settle(clockAt(end, 1_000))).toEqual([]);
     expect(ledger.nextDue()).toBe(1_500);
     expect(ledger.settle(clockAt(end, 1_490))).toEqual([]);
@@ -212,7 +213,7 @@ describe('a log that begins inside a start, over a restart', () => {
     const before = newLedger();
     const feed = new Feed(before, { log, fresh: true });
     feed.more(1e6);
-    before.atEnd(feed.id);
+    before.atEnd(feed.id, steady(0));
     const sent = state === 'under way' ? [] : before.settle(MUCH_LATER);
     const memory = JSON.parse(JSON.stringify(before.remember()));
     expect(before.pinned(feed.id)).toBe(0);
@@ -221,7 +222,7 @@ describe('a log that begins inside a start, over a restart', () => {
     after.restore(memory);
     const again = new Feed(after, { log, fresh: false });
     again.more(1e6);
-    after.atEnd(again.id);
+    after.atEnd(again.id, steady(0));
     const [settled] = after.settle(MUCH_LATER);
     expect(settled?.trace).toMatchObject({ outcome: 'incomplete', errorType: 'log_begins_inside' });
     for (const { trace } of sent) expect(settled?.trace.id).toBe(trace.id);

@@ -1,6 +1,7 @@
 /** A reader that dies at some byte of a log, and the one that goes on from what it left: its memory and its pins. */
 import type { StoredMemory } from '../../src/engine/memory.ts';
 import type { Settlement } from '../../src/engine/ledger.ts';
+import { steady } from '../../src/model/time.ts';
 import { bytesOf, clockAt, Feed, MUCH_LATER, newLedger } from '../support/ledger.ts';
 import { rawLines } from '../support/corpus.ts';
 import type { Random } from '../support/random.ts';
@@ -27,7 +28,7 @@ export function resumed(log: string, cut: number, random: Random, { hasty = fals
   const first = newLedger();
   const feed = new Feed(first, file);
   while (feed.more(random.whole(1, 2_000), cut)) send(first.settle(standing(log, feed.at, random)));
-  first.atEnd(feed.id);
+  first.atEnd(feed.id, steady(0));
   send(first.settle(hasty ? MUCH_LATER : standing(log, feed.at, random)));
   for (const { id } of sent) if (random.chance(0.5)) first.acknowledged(id);
 

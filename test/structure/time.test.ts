@@ -1,0 +1,41 @@
+/** Scheduling is monotonic: who may ask for the time of day is listed here, and what for. */
+import { expect, test } from 'vitest';
+import { codeOnly, filesIn } from './source.ts';
+
+/** Everything that tells the time of day or of the machine's start. */
+const CLOCKS = /\bDate\.|\bnew Date\b|\bTemporal\b|\bhrtime\b|\btimeOrigin\b|\bgetTimezoneOffset\b/;
+
+/** None of these compares the time of day with an earlier one, but clock.ts, which is where the injected clock comes from. */
+const ALLOWED: Readonly<Record<string, string>> = {
+  'src/cli/clock.ts': 'the machine’s wall clock, as an argument of everything else',
+  'src/syntax/text.ts': 'reads a date as a moment',
+};
+
+/** Who asks the injected wall clock, and for what. All else is given moments, or readings of the monotonic clock. */
+const ASKED: Readonly<Record<string, string>> = {
+  'src/cli/backend.ts': 'the time on a dead letter',
+  'src/cli/demo.ts': 'the demonstration happens now',
+  'src/cli/import.ts': '--shift-to-now',
+  'src/engine/ledger.ts': 'how old a line is, bounded by the monotonic clock (due.ts)',
+  'src/sources/register.ts': 'compared with times of change of files, which are of the same clock',
+  'src/sources/follow.ts': 'compared with times of change of files, which are of the same clock',
+  'src/sources/missed.ts': 'compared with times of change of files, which are of the same clock',
+  'src/delivery/deadletter.ts': 'the time on a dead letter',
+};
+
+const files = filesIn('src').map(({ path, text }) => ({ path, code: codeOnly(text) }));
+
+test('only these read a calendar or the time of day', () => {
+  expect(files.filter(({ code }) => CLOCKS.test(code)).map(({ path }) => path).sort()).toEqual(Object.keys(ALLOWED).sort());
+});
+
+test('only these ask the injected wall clock', () => {
+  const asking = files.filter(({ code }) => /\.now\(\)/.test(code.replaceAll('performance.now()', '')));
+  const unknown = asking.map(({ path }) => path).filter((path) => !(path in ASKED) && !(path in ALLOWED));
+  expect(unknown).toEqual([]);
+});
+
+test('nothing is due at a moment of the wall clock: timers are given lengths', () => {
+  const timers = files.filter(({ code }) => /set(?:Timeout|Interval)\([^;]*\.now\(\)/.test(code.replaceAll('performance.now()', '')));
+  expect(timers.map(({ path }) => path)).toEqual([]);
+});
