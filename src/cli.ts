@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EXIT, Stop } from './cli/exit.ts';
+import { harmless } from './cli/problem.ts';
 import type { ImportFlags } from './cli/import.ts';
 import type { RunFlags } from './cli/run.ts';
 import type { ShowFlags } from './cli/show.ts';
@@ -23,14 +24,18 @@ export async function main(argv: readonly string[]): Promise<void> {
 function codeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage; // its message is out already
   if (error instanceof Stop) {
-    if (error.message !== '') process.stderr.write(`shimtrace: ${error.message}\n`);
+    if (error.message !== '') process.stderr.write(`shimtrace: ${harmless(error.message)}\n`);
     return error.code;
   }
-  process.stderr.write(`shimtrace: a bug of shimtrace: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`shimtrace: a bug of shimtrace: ${harmless(told)}\n`);
   return 70;
 }
 
 const isClosedPipe = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EPIPE';
+
+/** An unknown option is quoted back, and may be the name of a file that a shell's `*` found. */
+const SAFELY = { writeErr: (text: string) => void process.stderr.write(harmless(text)) };
 
 function program(): Command {
   const top = new Command('shimtrace')
@@ -39,6 +44,7 @@ function program(): Command {
     .showHelpAfterError('(shimtrace COMMAND --help tells more)')
     .addHelpText('after', examples('shimtrace run', 'shimtrace show /tmp/urunc.zlog', 'shimtrace demo'))
     .exitOverride()
+    .configureOutput(SAFELY)
     .configureHelp({ showGlobalOptions: false });
   addRun(top);
   addImport(top);
@@ -46,7 +52,7 @@ function program(): Command {
   addDemo(top);
   addCheck(top);
   top.command('version').description('print the version').action(() => void process.stdout.write(`shimtrace ${version()}\n`));
-  for (const command of top.commands) command.exitOverride().showHelpAfterError(`(shimtrace ${command.name()} --help tells more)`);
+  for (const command of top.commands) command.exitOverride().configureOutput(SAFELY).showHelpAfterError(`(shimtrace ${command.name()} --help tells more)`);
   return top;
 }
 

@@ -3,6 +3,7 @@ import { describe } from '../config/describe.ts';
 import { formatComplaints } from '../config/message.ts';
 import { chooseEndpoint } from './endpoint.ts';
 import { EXIT, Stop } from './exit.ts';
+import { harmless, named } from './problem.ts';
 import { loadRuntimes } from './runtimes.ts';
 import { checkPins, loadSettings } from './settings.ts';
 import { DEFAULT_URL } from '../delivery/endpoint.ts';
@@ -14,8 +15,8 @@ export async function check(file: string | undefined): Promise<void> {
   if (complaints.some((complaint) => complaint.severity === 'error')) throw new Stop(EXIT.config, '');
   const runtimes = await loadRuntimes();
   for (const source of config.sources) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
-  const endpoint = chooseEndpoint(undefined, config, (text) => process.stderr.write(`warning: ${text}\n`));
+  const endpoint = chooseEndpoint(undefined, config, (text) => process.stderr.write(`warning: ${harmless(text)}\n`));
   process.stdout.write(`${describe(settings)}\n`);
   process.stdout.write(`sends to: ${endpoint?.url ?? `${DEFAULT_URL}, when something answers there`}\n`);
-  process.stdout.write(`${read === undefined ? 'No configuration file: defaults.' : `${read} is right.`}\n`);
+  process.stdout.write(`${read === undefined ? 'No configuration file: defaults.' : `${named([read])} is right.`}\n`);
 }

@@ -5,6 +5,7 @@ import { DEFAULT_URL, probe, resolveEndpoint } from '../delivery/endpoint.ts';
 import type { Endpoint } from '../delivery/endpoint.ts';
 import { MILLISECOND } from '../model/time.ts';
 import { EXIT, Stop } from './exit.ts';
+import { harmless } from './problem.ts';
 
 /** How long the default endpoint has to answer. */
 const PROBE_MS = 500;
@@ -48,4 +49,4 @@ export async function defaultEndpoint(config: Config, warn: (text: string) => vo
 }
 
 /** For commands that end: warnings go to standard error. */
-export const warnOnStderr = (text: string): void => void process.stderr.write(`shimtrace: ${text}\n`);
+export const warnOnStderr = (text: string): void => void process.stderr.write(`shimtrace: ${harmless(text)}\n`);

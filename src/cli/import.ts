@@ -12,7 +12,7 @@ import { EXIT, Stop } from './exit.ts';
 import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
 import { Range, searchLink, traceLink } from './links.ts';
-import { problemText } from './problem.ts';
+import { harmless, problemText } from './problem.ts';
 import { ProgressLine } from './progress.ts';
 import { openFiles, readArchives } from './read.ts';
 import type { ReadPins } from './read.ts';
@@ -118,8 +118,9 @@ async function sinkFor(flags: ImportFlags, config: Config, host: Host): Promise<
 function writing(format: Format, output: string | undefined, host: Host): Sink {
   const write = writerOf(format, host);
   const stream: Writable = output === undefined ? process.stdout : createWriteStream(output);
+  const unwritable = (error: Error): Stop => new Stop(EXIT.io, `Cannot write ${output ?? 'standard output'}: ${error.message}.`);
   const failed = new Promise<never>((_, reject) => {
-    stream.once('error', (error) => reject(new Stop(EXIT.io, `Cannot write ${output ?? 'standard output'}: ${error.message}.`)));
+    stream.once('error', (error) => reject(unwritable(error)));
   });
   failed.catch(() => undefined); // raced below; a failure after the last race has been told by then
   return {
@@ -127,7 +128,10 @@ function writing(format: Format, output: string | undefined, host: Host): Sink {
       if (!stream.write(write(trace))) await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), failed]);
     },
     finish: async () => {
-      if (output !== undefined) await Promise.race([new Promise<void>((resolve) => stream.end(resolve)), failed]);
+      if (output === undefined) return;
+      // A file that cannot even be opened ends its stream first and tells its error afterwards.
+      const ended = new Promise<void>((resolve, reject) => stream.end((error?: Error | null) => (error ? reject(unwritable(error)) : resolve())));
+      await Promise.race([ended, failed]);
     },
   };
 }
@@ -143,7 +147,7 @@ export async function sending(endpoint: Endpoint, host: Host): Promise<Sink> {
     maxWaitingBytes: 8 * 1024 * 1024,
     onDrain: () => drained?.(),
     log: (level, _event, fields) => {
-      if (level !== 'info' && typeof fields['text'] === 'string') process.stderr.write(`shimtrace: ${fields['text']}\n`);
+      if (level !== 'info' && typeof fields['text'] === 'string') process.stderr.write(`shimtrace: ${harmless(fields['text'])}\n`);
     },
   });
   const encoder = new TraceEncoder(host.attributes);

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import pino from 'pino';
 import { printable } from '../engine/render/safe.ts';
+import { tame } from '../model/json.ts';
 
 export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
@@ -14,7 +15,7 @@ export function createLogger(level: Level, format: 'auto' | 'json' | 'text'): Lo
   const text = format === 'text' || (format === 'auto' && process.stderr.isTTY);
   const stderr = pino.destination({ dest: 2, sync: true });
   const options = { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
-  const logger = text ? pino(options, { write: (line: string) => stderr.write(readable(line)) }) : pino(options, stderr);
+  const logger = text ? pino(options, { write: (line: string) => stderr.write(readable(line)) }) : pino(options, { write: (line: string) => stderr.write(tame(line)) });
   return (at, event, fields = {}) => {
     if (logger.isLevelEnabled(at)) logger[at]({ event, ...fields });
   };

@@ -8,7 +8,7 @@ import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
 import { EXIT, Stop } from './exit.ts';
 import { openFiles, readArchives } from './read.ts';
-import { problemText } from './problem.ts';
+import { named, problemText } from './problem.ts';
 import { loadRuntimes } from './runtimes.ts';
 import { checkPins, ledgerOptions, settingsOrStop } from './settings.ts';
 import { paperFor } from './terminal.ts';
@@ -73,7 +73,7 @@ export async function show(files: readonly string[], flags: ShowFlags): Promise<
 /** Exit codes of a reading that gave nothing, or whose pin was wrong. */
 export function stopForNothing(ledger: Ledger, files: readonly string[], shown: number, container: string | undefined): void {
   const { events, examples, lines } = tally(ledger);
-  const names = files.join(', ');
+  const names = named(files);
   if (lines === 0) throw new Stop(EXIT.data, `${names}: no line in it: there is nothing to read yet.`);
   if (events === 0) {
     const idea = guess(examples);

@@ -1,6 +1,7 @@
 /** Keeps what the back-end would not take, so that somebody can look at it and send it by hand. Bounded. */
 import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs';
 import type { DeadLetter, Log } from '../model/delivery.ts';
+import { tame } from '../model/json.ts';
 import { rfc3339 } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
 
@@ -76,10 +77,10 @@ export class DeadLetterFile {
       spans: letter.spans,
       reason: letter.reason,
     };
-    const whole = Buffer.from(`${JSON.stringify({ ...head, request })}\n`);
+    const whole = Buffer.from(`${tame(JSON.stringify({ ...head, request }))}\n`);
     if (whole.length <= this.#limit) return whole;
     // Larger than all we may keep: what it was is still worth a line.
-    return Buffer.from(`${JSON.stringify({ ...head, request: null, request_base64_length: request.length })}\n`);
+    return Buffer.from(`${tame(JSON.stringify({ ...head, request: null, request_base64_length: request.length }))}\n`);
   }
 
   #append(line: Buffer): void {

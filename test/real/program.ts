@@ -18,7 +18,7 @@ function entry(): string {
 export const ENTRY = entry();
 
 /** The surroundings of the test must not steer it. */
-function environment(): NodeJS.ProcessEnv {
+export function environment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(OTEL_|SHIMTRACE_|NODE_|VITEST|npm_)/.test(name));
   return { ...Object.fromEntries(kept), NO_COLOR: '1' };
 }
@@ -34,8 +34,8 @@ export class Daemon {
   readonly #ended: Promise<Ended>;
   #said = '';
 
-  constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [ENTRY, 'run', ...args], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.#child = spawn(process.execPath, [ENTRY, 'run', ...args], { env: { ...environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const listen = (chunk: Buffer): void => void (this.#said = `${this.#said}${chunk.toString()}`.slice(-20_000));
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', listen);
     this.#ended = once(this.#child, 'close').then(() => ({ code: this.#child.exitCode, signal: this.#child.signalCode }));

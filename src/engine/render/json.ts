@@ -1,3 +1,4 @@
+import { tame } from '../../model/json.ts';
 import { after, rfc3339 } from '../../model/time.ts';
 import type { AttributeValue, Attributes, Span, Trace } from '../../model/trace.ts';
 import { tree } from './tree.ts';
@@ -89,12 +90,3 @@ function spanJson(span: Span, self: number): object {
 
 /** `Object.fromEntries` defines properties, so an attribute named `__proto__` is a key like any other. */
 const object = (attributes: Attributes): Readonly<Record<string, AttributeValue>> => Object.fromEntries(attributes);
-
-/**
- * Escapes what JSON.stringify leaves as it is and a terminal obeys (DEL, C1 controls, format characters, separators).
- * Outside strings JSON is ASCII, so a replacement over the whole text is still the same JSON.
- */
-export function tame(json: string): string {
-  return json.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (char) =>
-    Array.from({ length: char.length }, (_, index) => `\\u${char.charCodeAt(index).toString(16).padStart(4, '0')}`).join(''));
-}

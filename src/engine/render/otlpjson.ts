@@ -1,7 +1,7 @@
 import { resourceAttributes, scopeName, SPAN_KIND, spanAttributes, STATUS_ERROR } from '../../model/attributes.ts';
+import { tame } from '../../model/json.ts';
 import type { Duration } from '../../model/time.ts';
 import type { Attributes, AttributeValue, Link, Span, SpanEvent, Trace } from '../../model/trace.ts';
-import { tame } from './json.ts';
 
 /**
  * A trace as one line of OTLP/JSON (no newline): a whole ExportTraceServiceRequest, with keys in the order and with the
