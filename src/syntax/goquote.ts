@@ -13,36 +13,31 @@ const encoder = new TextEncoder();
 /** @returns undefined when an escape is none. `\x` escapes are bytes: what they spell together is read as UTF-8, broken bytes as U+FFFD. */
 export function unquote(text: string): string | undefined {
   if (!text.includes('\\')) return text;
-  const parts: Uint8Array[] = [];
+  // No escape spells more bytes than it has characters, and a character is three bytes at most.
+  const bytes = new Uint8Array(text.length * 3);
+  let filled = 0;
   for (let at = 0; at < text.length; ) {
     const next = text.indexOf('\\', at);
     const plain = text.slice(at, next < 0 ? text.length : next);
-    if (plain !== '') parts.push(encoder.encode(plain));
+    if (plain !== '') filled += encoder.encodeInto(plain, bytes.subarray(filled)).written;
     if (next < 0) break;
     ESCAPE.lastIndex = next;
     const match = ESCAPE.exec(text);
-    const bytes = match === null ? undefined : escaped(match);
-    if (bytes === undefined) return undefined;
-    parts.push(bytes);
+    const written = match === null ? 0 : escaped(match, bytes, filled);
+    if (written === 0) return undefined;
+    filled += written;
     at = ESCAPE.lastIndex;
   }
-  return utf8.decode(join(parts));
+  return utf8.decode(bytes.subarray(0, filled));
 }
 
-function escaped([, simple, hex, octal, unit, point]: RegExpExecArray): Uint8Array | undefined {
-  if (simple !== undefined) return Uint8Array.of(SIMPLE.get(simple) ?? 0);
-  if (hex !== undefined) return Uint8Array.of(parseInt(hex, 16));
-  if (octal !== undefined) return Uint8Array.of(parseInt(octal, 8));
-  const code = parseInt(unit ?? point ?? '', 16);
-  return code <= 0x10ffff ? encoder.encode(String.fromCodePoint(code)) : undefined;
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
+/** Writes what the escape spells. @returns bytes written; 0: it spells nothing. */
+function escaped([, simple, hex, octal, unit, point]: RegExpExecArray, to: Uint8Array, at: number): number {
+  const byte = simple !== undefined ? SIMPLE.get(simple) : hex !== undefined ? parseInt(hex, 16) : octal !== undefined ? parseInt(octal, 8) : undefined;
+  if (byte !== undefined) {
+    to[at] = byte;
+    return 1;
   }
-  return all;
+  const code = parseInt(unit ?? point ?? '', 16);
+  return code <= 0x10ffff ? encoder.encodeInto(String.fromCodePoint(code), to.subarray(at)).written : 0;
 }
