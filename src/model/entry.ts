@@ -1,4 +1,4 @@
-import type { Nanos } from './time.ts';
+import type { Duration, Nanos } from './time.ts';
 
 /** Why a line could not be read in a syntax. The verdict is then `malformed`, counted under this name. */
 export type Refusal =
@@ -7,6 +7,10 @@ export type Refusal =
   | 'json-too-deep'
   | 'not-logfmt'
   | 'logfmt-broken'
+  | 'line-cut'
+  | 'records-pasted'
+  | 'record-torn'
+  | 'escapes-lost'
   | 'too-many-fields'
   | 'field-twice'
   | 'no-time'
@@ -23,6 +27,13 @@ export type Refusal =
  */
 export interface Entry {
   readonly time: Nanos;
+  /**
+   * How finely the line's writer tells the time, in ns: the moment lies in [time, time + step). It belongs to the writer, not to the
+   * digits: one that cuts trailing zeros writes a whole second now and then and still means the nanosecond.
+   */
+  readonly step: Duration;
+  /** The time of the guest's own line, where the line carries one; by the guest's clock. */
+  readonly guest?: Nanos | undefined;
   /** The field's value as text (numbers by their digits, nested values by their source text); undefined: no such field. */
   get(field: string): string | undefined;
   /** The whole line as it stood. */
@@ -37,6 +48,11 @@ export interface Syntax {
    * @returns the entry, valid until the next call, or the name of the reason why it is not one.
    */
   read(bytes: Buffer, start: number, end: number): Entry | Refusal;
+  /**
+   * Where whole records begin in a line that `read` refused as one of several (`records-pasted`, `record-torn`), each running to the
+   * next; what stands before the first is lost. Empty: it cannot be told. To be read one by one, each as a line of its own.
+   */
+  parts?(bytes: Buffer, start: number, end: number): readonly number[];
 }
 
 /** Moments that a log line may honestly carry: 2000-01-01 to 2100-01-01. Others are refused, never clamped in silence. */

@@ -11,6 +11,7 @@ export const nanos = (value: bigint): Nanos => value as Nanos;
 export const duration = (value: number): Duration => value as Duration;
 export const steady = (value: number): Steady => value as Steady;
 
+export const NANOSECOND = duration(1);
 export const MILLISECOND = duration(1_000_000);
 export const SECOND = duration(1_000_000_000);
 export const MINUTE = duration(60_000_000_000);

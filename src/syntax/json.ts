@@ -2,7 +2,8 @@
  * A generic scanner for one JSON object a line, exact: numbers stay digits (JSON.parse turns a 19-digit time into the
  * nearest double, up to 128 ns away), names keep their order, nothing is built that the line could poison.
  */
-import type { Refusal } from '../model/entry.ts';
+import type { Entry, Refusal } from '../model/entry.ts';
+import type { Duration, Nanos } from '../model/time.ts';
 
 const DEEPEST = 32;
 const MOST_FIELDS = 256;
@@ -13,6 +14,30 @@ export interface Fields {
   readonly values: string[];
   /** Whether the value was a JSON string. */
   readonly quoted: boolean[];
+}
+
+/** An entry of the fields that the scanner found. */
+export class JsonEntry implements Entry {
+  readonly time: Nanos;
+  readonly step: Duration;
+  readonly #fields: Fields;
+  readonly #text: string;
+
+  constructor(time: Nanos, step: Duration, fields: Fields, text: string) {
+    this.time = time;
+    this.step = step;
+    this.#fields = fields;
+    this.#text = text;
+  }
+
+  line(): string {
+    return this.#text;
+  }
+
+  get(field: string): string | undefined {
+    const at = this.#fields.names.indexOf(field);
+    return at < 0 ? undefined : this.#fields.values[at];
+  }
 }
 
 class Broken {

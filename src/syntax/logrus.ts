@@ -1,73 +1,136 @@
 /**
- * logrus' text format (github.com/sirupsen/logrus, TextFormatter without colours), as containerd, its shims and urunc write
- * it: `time="2026-11-20T14:14:10.125333475Z" level=info msg="..." key=value`. Keys are bare; a value is bare, or quoted as
- * Go's %q does; an empty one may be nothing at all (`req=`). A terminal's form (`INFO[0000] ...`) has no date: refused.
+ * logrus' text format (syntax/logfmt.ts has the grammar) as containerd, its shims, urunc and Kata 1.x write it, bare or behind what syslog
+ * and journald put before it. Beside the record's own fields an entry knows
+ *   syslog.identifier, syslog.pid, syslog.host   what stood before the record;
+ *   guest.<name>, guest.guest.<name>             fields of a record inside the record (syntax/guest.ts), and of one inside that;
+ *   guest.console, guest.kernel, guest.refused   a console line's text without escapes and stamp; the kernel's seconds; why it is no record;
+ *   fields.time                                  a second `time`, whichever way it is written;
+ *   line.cut                                     name of the value that the line's end cuts off.
+ * A terminal's form (`INFO[0000] ...`) has no date: refused.
  */
 import type { Entry, Refusal, Syntax } from '../model/entry.ts';
-import type { Nanos } from '../model/time.ts';
-import { unquote } from './goquote.ts';
-import { decode, nanosFromRfc3339, plausible } from './text.ts';
+import { NANOSECOND, nanos } from '../model/time.ts';
+import type { Duration, Nanos } from '../model/time.ts';
+import { GUEST, Guest, guestName } from './guest.ts';
+import type { GuestName } from './guest.ts';
+import { Logfmt, nameOf } from './logfmt.ts';
+import type { Name } from './logfmt.ts';
+import { Prefix } from './prefix.ts';
+import { readStamp, stepOf } from './stamp.ts';
 
-const TIME = 'time';
-const MOST_FIELDS = 256;
+const TIME = nameOf('time');
+const MSG = nameOf('msg');
 
-//             1: key            2: quoted value               3: bare value
-const FIELD = /([^\s="]{1,256})=(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s"]*))(?= |$)/y;
+/** What a field's name asks for. */
+type Wanted =
+  | { readonly kind: 'own'; readonly name: Name }
+  | { readonly kind: 'guest'; readonly name: GuestName; readonly own: Name }
+  | { readonly kind: 'prefix'; readonly part: 'identifier' | 'pid' | 'host' }
+  | { readonly kind: 'cut' };
 
+/** Names come from runtime files, never from a log: the map stays small. */
+const wanted = new Map<string, Wanted>([
+  ['syslog.identifier', { kind: 'prefix', part: 'identifier' }],
+  ['syslog.pid', { kind: 'prefix', part: 'pid' }],
+  ['syslog.host', { kind: 'prefix', part: 'host' }],
+  ['line.cut', { kind: 'cut' }],
+]);
+
+function want(field: string): Wanted {
+  const known = wanted.get(field);
+  if (known !== undefined) return known;
+  const own = nameOf(field);
+  const made: Wanted = field.startsWith(GUEST) ? { kind: 'guest', name: guestName(field.slice(GUEST.length)), own } : { kind: 'own', name: own };
+  wanted.set(field, made);
+  return made;
+}
+
+/** The line at hand. One object for all lines: an entry lives until the next. */
 class LogrusEntry implements Entry {
-  readonly time: Nanos;
-  readonly #names: readonly string[];
-  readonly #values: readonly string[];
-  readonly #text: string;
+  time: Nanos = nanos(0n);
+  step: Duration = NANOSECOND;
+  readonly #record = new Logfmt();
+  readonly #prefix = new Prefix();
+  readonly #guest = new Guest();
+  #guestRead = false;
+  #bytes: Buffer = Buffer.alloc(0);
+  #start = 0;
+  #end = 0;
 
-  constructor(time: Nanos, names: readonly string[], values: readonly string[], text: string) {
+  read(bytes: Buffer, start: number, end: number): Refusal | undefined {
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
+    this.#guestRead = false;
+    const from = this.#prefix.read(bytes, start, end);
+    const refusal = this.#record.scan(bytes, from, end);
+    if (refusal !== undefined) return refusal;
+    // Without its message a line says nothing; one that lost what stands after it is read as far as it goes.
+    if (this.#record.cut !== undefined && this.#record.find(MSG) < 0) return 'line-cut';
+    const at = this.#record.find(TIME);
+    if (at < 0) return 'no-time';
+    const digits = this.#record.start(at);
+    const time = readStamp(bytes, digits, this.#record.end(at));
+    if (time === undefined) return 'time-not-readable';
+    if (time === 'out of range') return 'time-out-of-range';
     this.time = time;
-    this.#names = names;
-    this.#values = values;
-    this.#text = text;
+    // Kata writes nanoseconds to syslog alone, with trailing zeros cut; whole seconds everywhere else (cli/logger.go, 1.0 to 1.13).
+    this.step = this.#prefix.ofKata ? NANOSECOND : stepOf(bytes, digits);
+    return undefined;
+  }
+
+  get guest(): Nanos | undefined {
+    return this.#said().time;
   }
 
   get(field: string): string | undefined {
-    const at = this.#names.indexOf(field);
-    return at < 0 ? undefined : this.#values[at];
+    const what = want(field);
+    switch (what.kind) {
+      case 'own':
+        return this.#own(what.name);
+      case 'guest':
+        return this.#said().get(what.name) ?? this.#own(what.own);
+      case 'prefix':
+        return this.#prefix.get(what.part);
+      case 'cut':
+        return this.#record.cut;
+      default:
+        return what satisfies never;
+    }
+  }
+
+  #own(name: Name): string | undefined {
+    const at = this.#record.find(name);
+    return at < 0 ? undefined : this.#record.text(at);
+  }
+
+  #said(): Guest {
+    if (!this.#guestRead) this.#guest.readFrom(this.#record);
+    this.#guestRead = true;
+    return this.#guest;
   }
 
   line(): string {
-    return this.#text;
+    return this.#bytes.toString('utf8', this.#start, this.#end);
   }
 }
+
+const entry = new LogrusEntry();
+const finder = { record: new Logfmt(), prefix: new Prefix() };
 
 function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
-  const text = decode(bytes, start, end);
-  if (text === undefined) return 'not-utf8';
-  const names: string[] = [];
-  const values: string[] = [];
-  const refusal = fields(text, names, values);
-  if (refusal !== undefined) return refusal;
-  const stamp = values[names.indexOf(TIME)];
-  if (stamp === undefined) return 'no-time';
-  const time = nanosFromRfc3339(stamp);
-  if (time === undefined) return 'time-not-readable';
-  return plausible(time) ? new LogrusEntry(time, names, values, text) : 'time-out-of-range';
+  return entry.read(bytes, start, end) ?? entry;
 }
 
-function fields(text: string, names: string[], values: string[]): Refusal | undefined {
-  const line = text.trimEnd();
-  for (let at = 0; at < line.length; ) {
-    FIELD.lastIndex = at;
-    const match = FIELD.exec(line);
-    if (match === null) return at === 0 ? 'not-logfmt' : 'logfmt-broken';
-    if (names.length >= MOST_FIELDS) return 'too-many-fields';
-    const [, name = '', quoted, bare = ''] = match;
-    const value = quoted === undefined ? bare : unquote(quoted);
-    if (value === undefined) return 'logfmt-broken';
-    if (names.includes(name)) return 'field-twice';
-    names.push(name);
-    values.push(value);
-    at = FIELD.lastIndex;
-    while (line[at] === ' ') at++;
+/** Linear: each record is looked through to the next one's beginning. */
+function parts(bytes: Buffer, start: number, end: number): readonly number[] {
+  const found: number[] = [];
+  const { record, prefix } = finder;
+  for (let at = start; ; at = record.next) {
+    const refusal = record.scan(bytes, prefix.read(bytes, at, end), end);
+    if (refusal !== 'record-torn') found.push(at);
+    if (record.next < 0) return found.length > 1 || found[0] !== start ? found : [];
   }
-  return names.length === 0 ? 'not-logfmt' : undefined;
 }
 
-export const logrus: Syntax = { name: 'logrus', read };
+export const logrus: Syntax = { name: 'logrus', read, parts };

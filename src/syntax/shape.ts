@@ -5,7 +5,7 @@
  * read a line otherwise than the scanner would.
  */
 import type { Entry } from '../model/entry.ts';
-import { nanos } from '../model/time.ts';
+import { NANOSECOND, nanos } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
 import { LATEST } from '../model/entry.ts';
 import { Interner, moment, same, words } from './text.ts';
@@ -31,6 +31,7 @@ interface Slot {
 
 export class Shape implements Entry {
   time: Nanos = nanos(0n);
+  readonly step = NANOSECOND;
   readonly #slots: readonly Slot[];
   readonly #close: DataView;
   readonly #starts: Int32Array;

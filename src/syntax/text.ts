@@ -2,8 +2,8 @@
  * Byte-level helpers shared by the syntaxes: short strings made once, exact times from digits.
  */
 import { EARLIEST, LATEST } from '../model/entry.ts';
-import { nanos } from '../model/time.ts';
-import type { Nanos } from '../model/time.ts';
+import { NANOSECOND, SECOND, nanos } from '../model/time.ts';
+import type { Duration, Nanos } from '../model/time.ts';
 
 const SLOTS = 4096;
 const LONGEST = 128;
@@ -144,3 +144,6 @@ export function nanosFromRfc3339(text: string): Nanos | undefined {
   if (Number.isNaN(millis)) return undefined;
   return nanos(BigInt(millis) * 1_000_000n + BigInt(fraction.padEnd(9, '0')));
 }
+
+/** How fine an RFC 3339 time is by its digits alone, for writers that are not known: 1 ns with a fraction, else 1 s. */
+export const stepOfText = (text: string): Duration => (/[.,]/.test(text) ? NANOSECOND : SECOND);

@@ -3,38 +3,16 @@
  * `time` last, nanoseconds since the epoch as a bare number. RFC 3339 in quotes, zerolog's default, is read as well.
  */
 import type { Entry, Refusal, Syntax } from '../model/entry.ts';
-import { nanos } from '../model/time.ts';
+import { NANOSECOND, nanos } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
-import { scanJson } from './json.ts';
-import type { Fields } from './json.ts';
+import { JsonEntry, scanJson } from './json.ts';
 import { Shape } from './shape.ts';
-import { decode, nanosFromRfc3339, plausible } from './text.ts';
+import { decode, nanosFromRfc3339, plausible, stepOfText } from './text.ts';
 
 const TIME = 'time';
 const OPEN = 0x7b;
 
 /** The exact way, for any JSON object. */
-class ScannedEntry implements Entry {
-  readonly time: Nanos;
-  readonly #fields: Fields;
-  readonly #text: string;
-
-  constructor(time: Nanos, fields: Fields, text: string) {
-    this.time = time;
-    this.#fields = fields;
-    this.#text = text;
-  }
-
-  line(): string {
-    return this.#text;
-  }
-
-  get(field: string): string | undefined {
-    const at = this.#fields.names.indexOf(field);
-    return at < 0 ? undefined : this.#fields.values[at];
-  }
-}
-
 function scanExactly(bytes: Buffer, start: number, end: number): Entry | Refusal {
   const text = decode(bytes, start, end);
   if (text === undefined) return bytes[start] === OPEN ? 'not-utf8' : 'not-json';
@@ -45,7 +23,8 @@ function scanExactly(bytes: Buffer, start: number, end: number): Entry | Refusal
   if (value === undefined) return 'no-time';
   const time = fields.quoted[at] === true ? nanosFromRfc3339(value) : nanosFromText(value);
   if (time === undefined) return fields.quoted[at] === true ? 'time-not-readable' : 'time-not-nanoseconds';
-  return plausible(time) ? new ScannedEntry(time, fields, text) : 'time-out-of-range';
+  const step = fields.quoted[at] === true ? stepOfText(value) : NANOSECOND;
+  return plausible(time) ? new JsonEntry(time, step, fields, text) : 'time-out-of-range';
 }
 
 /** A bare number that counts nanoseconds: a whole number of at least 16 digits (fewer are seconds to microseconds). */
@@ -72,7 +51,7 @@ function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
     return shape;
   }
   const entry = scanExactly(bytes, start, end);
-  if (entry instanceof ScannedEntry) {
+  if (entry instanceof JsonEntry) {
     const shape = Shape.learn(entry.line(), TIME);
     if (shape !== undefined) shapes.unshift(shape);
     if (shapes.length > SHAPES) shapes.pop();
