@@ -41,6 +41,11 @@ export interface Refused {
 const MOST_REFUSED = 20;
 const MOST_EXAMPLES = 5;
 const EXAMPLE_LENGTH = 200;
+/** Refusals that say no more than that the line is written otherwise: another syntax' reason says more. */
+const FOREIGN: ReadonlySet<Refusal> = new Set(['not-json', 'not-logfmt']);
+/** Refusals of a line that holds more than one record. */
+const SEVERAL: ReadonlySet<Refusal> = new Set(['records-pasted', 'record-torn']);
+
 /** What becomes of an event; false: its container's name is none. */
 export type Gather = (event: Event, container: string, runtime: CompiledRuntime, reading: Reading) => boolean;
 
@@ -103,7 +108,8 @@ export class Reading {
     return this.#refused.splice(0);
   }
 
-  #line(bytes: Buffer, start: number, end: number, offset: number): void {
+  /** `pasted`: may hold several records. */
+  #line(bytes: Buffer, start: number, end: number, offset: number, pasted = true): void {
     this.verdicts.lines++;
     if (start === end) {
       count(this.verdicts.ignored, 'empty line');
@@ -114,7 +120,8 @@ export class Reading {
     for (const group of this.#groups) {
       const entry = group.syntax.read(bytes, start, end);
       if (typeof entry === 'string') {
-        refusal ??= entry;
+        if (pasted && SEVERAL.has(entry) && this.#parts(group.syntax, bytes, start, end, offset)) return;
+        if (refusal === undefined || FOREIGN.has(refusal)) refusal = entry;
         continue;
       }
       unknown = true;
@@ -130,6 +137,20 @@ export class Reading {
     if (malformed === undefined) this.verdicts.unknown++;
     else count(this.verdicts.malformed, malformed);
     this.#refuse(bytes, start, end, offset, malformed ?? 'unknown');
+  }
+
+  /** Several records on one line: each is a line of its own, and so is what is left of one that was torn. @returns whether they could be told apart. */
+  #parts(syntax: Syntax, bytes: Buffer, start: number, end: number, offset: number): boolean {
+    const starts = syntax.parts?.(bytes, start, end) ?? [];
+    const [first] = starts;
+    if (first === undefined) return false;
+    if (first === start) this.verdicts.lines--;
+    else {
+      count(this.verdicts.malformed, 'record-torn');
+      this.#refuse(bytes, start, first, offset, 'record-torn');
+    }
+    starts.forEach((from, index) => this.#line(bytes, from, starts[index + 1] ?? end, offset + from - start, false));
+    return true;
   }
 
   /** @returns undefined when the rule took the line. */

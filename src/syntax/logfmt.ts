@@ -99,7 +99,7 @@ export class Logfmt {
     if (this.#count > 0 && this.#beginsAt(equals - 4) && (key === equals - 4 || this.#bytes[equals - 5] === SPACE)) return this.#refuse('records-pasted', key);
     if (this.#count >= MOST_FIELDS) return this.#refuse('too-many-fields', -1);
     this.#kind = 0;
-    const quoted = this.#bytes[equals + 1] === QUOTE;
+    const quoted = equals + 1 < stop && this.#bytes[equals + 1] === QUOTE;
     const start = quoted ? equals + 2 : equals + 1;
     const end = quoted ? this.#quoted(start, stop) : this.#bare(start, stop);
     if (end < 0) return -1;
