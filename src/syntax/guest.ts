@@ -59,7 +59,7 @@ export class Guest {
     this.time = undefined;
     this.#kind = 'nothing';
     this.#innerRead = false;
-    this.#fields.clear();
+    if (this.#fields.size > 0) this.#fields.clear();
   }
 
   #read(host: Logfmt, at: number): void {

@@ -157,7 +157,7 @@ export class Logfmt {
    */
   #add(key: number, keyEnd: number, start: number, end: number): boolean {
     const bytes = this.#bytes;
-    const bit = 1 << (((keyEnd - key) * 7 + (bytes[key] ?? 0) * 13 + (bytes[keyEnd - 1] ?? 0) * 29) & 31);
+    const bit = bitOf(keyEnd - key, bytes[key] ?? 0, bytes[keyEnd - 1] ?? 0);
     let kind = this.#kind;
     if ((this.#seen & bit) !== 0) {
       const name = bytes.subarray(key, keyEnd);
@@ -214,7 +214,7 @@ export class Logfmt {
 
   /** The place of a field among the record's, or -1. */
   find(name: Name): number {
-    const at = this.#place(name.bytes, 0);
+    const at = (this.#seen & name.bit) === 0 ? -1 : this.#place(name.bytes, 0);
     return at >= 0 || name.clashing === undefined ? at : this.#place(name.clashing, CLASHING);
   }
 
@@ -250,14 +250,21 @@ export class Logfmt {
   }
 }
 
+const bitOf = (length: number, first: number, last: number): number => 1 << ((length * 7 + first * 13 + last * 29) & 31);
+
 /** A field's name, ready to be looked for. */
 export interface Name {
   readonly bytes: Uint8Array;
+  readonly bit: number;
   /** The name under which an older logrus writes it. */
   readonly clashing: Uint8Array | undefined;
 }
 
-export const nameOf = (field: string): Name => ({
-  bytes: Buffer.from(field),
-  clashing: field.startsWith(CLASH) ? Buffer.from(field.slice(CLASH.length)) : undefined,
-});
+export function nameOf(field: string): Name {
+  const bytes = Buffer.from(field);
+  return {
+    bytes,
+    bit: bitOf(bytes.length, bytes[0] ?? 0, bytes.at(-1) ?? 0),
+    clashing: field.startsWith(CLASH) ? Buffer.from(field.slice(CLASH.length)) : undefined,
+  };
+}

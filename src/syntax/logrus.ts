@@ -22,25 +22,33 @@ const TIME = nameOf('time');
 const MSG = nameOf('msg');
 
 /** What a field's name asks for. */
-type Wanted =
+type Asked =
   | { readonly kind: 'own'; readonly name: Name }
-  | { readonly kind: 'guest'; readonly name: GuestName; readonly own: Name }
+  | { readonly kind: 'guest'; readonly name: GuestName }
   | { readonly kind: 'prefix'; readonly part: 'identifier' | 'pid' | 'host' }
   | { readonly kind: 'cut' };
 
+/** A field's name, what it asks for, and the answer of the line that was last asked: rules ask for the same few again and again. */
+interface Wanted {
+  readonly asked: Asked;
+  line: number;
+  answer: string | undefined;
+}
+
+const wants = (asked: Asked): Wanted => ({ asked, line: -1, answer: undefined });
+
 /** Names come from runtime files, never from a log: the map stays small. */
 const wanted = new Map<string, Wanted>([
-  ['syslog.identifier', { kind: 'prefix', part: 'identifier' }],
-  ['syslog.pid', { kind: 'prefix', part: 'pid' }],
-  ['syslog.host', { kind: 'prefix', part: 'host' }],
-  ['line.cut', { kind: 'cut' }],
+  ['syslog.identifier', wants({ kind: 'prefix', part: 'identifier' })],
+  ['syslog.pid', wants({ kind: 'prefix', part: 'pid' })],
+  ['syslog.host', wants({ kind: 'prefix', part: 'host' })],
+  ['line.cut', wants({ kind: 'cut' })],
 ]);
 
 function want(field: string): Wanted {
   const known = wanted.get(field);
   if (known !== undefined) return known;
-  const own = nameOf(field);
-  const made: Wanted = field.startsWith(GUEST) ? { kind: 'guest', name: guestName(field.slice(GUEST.length)), own } : { kind: 'own', name: own };
+  const made = wants(field.startsWith(GUEST) ? { kind: 'guest', name: guestName(field.slice(GUEST.length)) } : { kind: 'own', name: nameOf(field) });
   wanted.set(field, made);
   return made;
 }
@@ -53,6 +61,8 @@ class LogrusEntry implements Entry {
   readonly #prefix = new Prefix();
   readonly #guest = new Guest();
   #guestRead = false;
+  /** Counts lines. */
+  #line = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
   #end = 0;
@@ -62,6 +72,7 @@ class LogrusEntry implements Entry {
     this.#start = start;
     this.#end = end;
     this.#guestRead = false;
+    this.#line++;
     const from = this.#prefix.read(bytes, start, end);
     const refusal = this.#record.scan(bytes, from, end);
     if (refusal !== undefined) return refusal;
@@ -85,17 +96,25 @@ class LogrusEntry implements Entry {
 
   get(field: string): string | undefined {
     const what = want(field);
-    switch (what.kind) {
+    if (what.line !== this.#line) {
+      what.line = this.#line;
+      what.answer = this.#answer(what.asked);
+    }
+    return what.answer;
+  }
+
+  #answer(asked: Asked): string | undefined {
+    switch (asked.kind) {
       case 'own':
-        return this.#own(what.name);
+        return this.#own(asked.name);
       case 'guest':
-        return this.#said().get(what.name) ?? this.#own(what.own);
+        return this.#said().get(asked.name);
       case 'prefix':
-        return this.#prefix.get(what.part);
+        return this.#prefix.get(asked.part);
       case 'cut':
         return this.#record.cut;
       default:
-        return what satisfies never;
+        return asked satisfies never;
     }
   }
 

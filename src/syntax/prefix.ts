@@ -63,7 +63,9 @@ export class Prefix {
 
   /** Whether one of Kata's own programs is named: `kata-runtime`, `kata-proxy`, `kata-shim`, `kata`. */
   get ofKata(): boolean {
-    return this.#found && this.#bytes.toString('latin1', this.#identifier.start, this.#identifier.start + 4) === 'kata';
+    const { start } = this.#identifier;
+    const from = this.#bytes;
+    return this.#found && from[start] === 0x6b && from[start + 1] === 0x61 && from[start + 2] === 0x74 && from[start + 3] === 0x61;
   }
 }
 
@@ -96,9 +98,10 @@ function skipPriority(from: Buffer, start: number): number {
 
 /** Whether a word holds a time of day: `18:34:16`, `2018-08-23T18:34:16.463+08:00`. */
 function isClock(from: Buffer, start: number, end: number): boolean {
-  for (let at = start + 2; at + 5 < end + 1; at++) {
-    if (from[at] !== COLON || from[at + 3] !== COLON) continue;
-    if ([-2, -1, 1, 2, 4, 5].every((offset) => isDigit(bytes(from, at + offset)))) return true;
+  for (let at = start + 2; at + 6 <= end; at++) {
+    if (from[at] === COLON && from[at + 3] === COLON && areDigits(from, at - 2) && areDigits(from, at + 1) && areDigits(from, at + 4)) return true;
   }
   return false;
 }
+
+const areDigits = (from: Buffer, at: number): boolean => isDigit(bytes(from, at)) && isDigit(bytes(from, at + 1));
