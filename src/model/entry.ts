@@ -14,6 +14,7 @@ export type Refusal =
   | 'too-many-fields'
   | 'field-twice'
   | 'no-time'
+  | 'no-message'
   | 'time-not-nanoseconds'
   | 'time-not-readable'
   | 'time-out-of-range'

@@ -4,12 +4,14 @@
  * kata-runtime[14314]: `), or with an RFC 3339 time. Its time has seconds only, and often neither year nor zone: it is never used.
  */
 
+import type { Head, HeadPart } from './logrusentry.ts';
+
 const SPACE = 0x20;
 const COLON = 0x3a;
 const LONGEST = 512;
 const MOST_WORDS = 8;
 
-export class Prefix {
+export class Prefix implements Head {
   #bytes: Buffer = Buffer.alloc(0);
   #found = false;
   readonly #identifier = new Span();
@@ -56,12 +58,11 @@ export class Prefix {
     else this.#pid.set(0, 0);
   }
 
-  get(part: 'identifier' | 'pid' | 'host'): string | undefined {
+  get(part: HeadPart): string | undefined {
     const { start, end } = part === 'identifier' ? this.#identifier : part === 'pid' ? this.#pid : this.#host;
     return this.#found && end > start ? this.#bytes.toString('utf8', start, end) : undefined;
   }
 
-  /** Whether one of Kata's own programs is named: `kata-runtime`, `kata-proxy`, `kata-shim`, `kata`. */
   get ofKata(): boolean {
     const { start } = this.#identifier;
     const from = this.#bytes;

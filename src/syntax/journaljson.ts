@@ -1,0 +1,100 @@
+/**
+ * The journal as `journalctl -o json` exports it (systemd.journal-fields(7), the JSON of journalctl(1)): an object a line, the record in
+ * `MESSAGE`. A logrus record there is read as if it stood alone, by its own time; syslog.identifier, syslog.pid and syslog.host are what
+ * journald vouches for, whatever a record says of itself (kata-shim's pid is 1). Any other message is an entry too, at the moment journald
+ * took it, to the microsecond: its text is `journal.message`.
+ */
+import type { Entry, Refusal, Syntax } from '../model/entry.ts';
+import { duration, nanos } from '../model/time.ts';
+import type { Duration, Nanos } from '../model/time.ts';
+import { scanJson } from './json.ts';
+import type { Fields } from './json.ts';
+import { LogrusEntry } from './logrusentry.ts';
+import type { Head, HeadPart } from './logrusentry.ts';
+import { decode, plausible } from './text.ts';
+
+const OPEN = 0x7b;
+const MICROSECOND = duration(1_000);
+const NO_FIELDS: Fields = { names: [], values: [], quoted: [] };
+
+/** Which of journald's fields tells a part; the first that is there. */
+const FIELDS: Readonly<Record<HeadPart, readonly string[]>> = {
+  identifier: ['SYSLOG_IDENTIFIER', '_COMM'],
+  pid: ['_PID', 'SYSLOG_PID'],
+  host: ['_HOSTNAME'],
+};
+
+const PARTS: ReadonlyMap<string, HeadPart> = new Map([['syslog.identifier', 'identifier'], ['syslog.pid', 'pid'], ['syslog.host', 'host']]);
+
+class JournalFields implements Head {
+  fields: Fields = NO_FIELDS;
+
+  get(part: HeadPart): string | undefined {
+    for (const name of FIELDS[part]) {
+      const value = this.text(name);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  get ofKata(): boolean {
+    return this.get('identifier')?.startsWith('kata') ?? false;
+  }
+
+  /** A field that is text: journalctl writes what is none as numbers, and what is too long for it as null. */
+  text(name: string): string | undefined {
+    const at = this.fields.names.indexOf(name);
+    return this.fields.quoted[at] === true ? this.fields.values[at] : undefined;
+  }
+}
+
+class MessageEntry implements Entry {
+  readonly time: Nanos;
+  readonly step: Duration = MICROSECOND;
+  readonly #message: string;
+  readonly #text: string;
+
+  constructor(time: Nanos, message: string, text: string) {
+    this.time = time;
+    this.#message = message;
+    this.#text = text;
+  }
+
+  get(field: string): string | undefined {
+    if (field === 'journal.message') return this.#message;
+    const part = PARTS.get(field);
+    return part === undefined ? undefined : head.get(part);
+  }
+
+  line(): string {
+    return this.#text;
+  }
+}
+
+const head = new JournalFields();
+const record = new LogrusEntry(head);
+
+function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
+  if (bytes[start] !== OPEN) return 'not-json';
+  const text = decode(bytes, start, end);
+  if (text === undefined) return 'not-utf8';
+  const fields = scanJson(text);
+  if (typeof fields === 'string') return fields;
+  head.fields = fields;
+  if (!fields.names.includes('__REALTIME_TIMESTAMP')) return 'no-time';
+  const message = head.text('MESSAGE');
+  if (message === undefined) return 'no-message';
+  if (!message.startsWith('time=')) return plain(message, text);
+  const said = Buffer.from(message);
+  record.begin(bytes, start, end);
+  return record.read(said, 0, said.length) ?? record;
+}
+
+function plain(message: string, text: string): Entry | Refusal {
+  const micros = head.text('_SOURCE_REALTIME_TIMESTAMP') ?? head.text('__REALTIME_TIMESTAMP') ?? '';
+  if (!/^\d{1,16}$/.test(micros)) return 'time-not-readable';
+  const time = nanos(BigInt(micros) * 1_000n);
+  return plausible(time) ? new MessageEntry(time, message, text) : 'time-out-of-range';
+}
+
+export const journalJson: Syntax = { name: 'journal-json', read };
