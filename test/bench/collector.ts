@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ROOT, usage } from './support.ts';
 
-/** Where test servers are kept; nobody builds this one for the benchmark: it is a peer where it is there. */
+/** Where `npm run test:servers` puts it. It is a peer where it is there. */
 const BINARY = join(process.env['SHIMTRACE_SERVERS'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'shimtrace-servers'), 'otelcol');
 
 /** CPU seconds of the Collector for reading and parsing all lines of a log, start included; undefined: there is none here. */

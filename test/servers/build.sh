@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the real servers of the tests: every folder here with a go.mod and its one `tool` line becomes a binary of the
-# folder's name in the cache folder ($SHIMTRACE_SERVERS, else ${XDG_CACHE_HOME:-~/.cache}/shimtrace-servers).
-# What is already built from the same go.mod, go.sum, flags and Go stays. Needs Go and its module proxy the first time
-# (Jaeger: about seven minutes of one core); go.sum pins every module.
+# Builds the real servers of the tests: every folder here with a go.mod becomes a binary of the folder's name in the cache
+# folder ($SHIMTRACE_SERVERS, else ${XDG_CACHE_HOME:-~/.cache}/shimtrace-servers): of its own main.go, else of the
+# package that the one `tool` line of its go.mod names. The smallest comes first.
+# What is already built from the same sources, flags and Go stays. Needs Go and its module proxy the first time (minutes
+# of one core: the Collector three, Tempo five, Jaeger seven); go.sum pins every module.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -15,18 +16,19 @@ go=$(command -v go || true)
 if [ -z "$go" ] && [ -x /usr/local/go/bin/go ]; then go=/usr/local/go/bin/go; fi
 
 stamp_of() { # FOLDER
-  { cat "$1/go.mod" "$1/go.sum"; echo "${flags[@]}"; "$go" env GOVERSION GOOS GOARCH; } | sha256sum | cut -d' ' -f1
+  { cat "$1/go.mod" "$1/go.sum"; if [ -e "$1/main.go" ]; then cat "$1/main.go"; fi; echo "${flags[@]}"; "$go" env GOVERSION GOOS GOARCH; } | sha256sum | cut -d' ' -f1
 }
 
 build() { # FOLDER
   local name=$1 package stamp
-  package=$(sed -n 's/^tool \([^ ]*\)$/\1/p' "$name/go.mod")
+  package=.
+  if [ ! -e "$name/main.go" ]; then package=$(sed -n 's/^tool \([^ ]*\)$/\1/p' "$name/go.mod"); fi
   stamp=$(stamp_of "$name")
   if [ -x "$cache/$name" ] && [ "$(cat "$cache/$name.stamp" 2>/dev/null)" = "$stamp" ]; then
     echo "$name: up to date in $cache"
     return
   fi
-  echo "$name: building $package, which takes some minutes the first time"
+  echo "$name: building, which takes some minutes the first time"
   # A stopped build must not leave half a binary under the name the tests look for.
   (cd "$name" && GOFLAGS='' GOTOOLCHAIN=local GOWORK=off "$go" build "${flags[@]}" -o "$cache/$name.new" "$package")
   mv "$cache/$name.new" "$cache/$name"
@@ -39,4 +41,4 @@ if [ -z "$go" ]; then
   exit 69
 fi
 mkdir -p "$cache"
-for module in */go.mod; do build "$(dirname "$module")"; done
+for module in $(ls -rS */go.mod); do build "$(dirname "$module")"; done
