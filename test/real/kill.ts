@@ -3,26 +3,18 @@
  * loses its answers. What must hold (reference/tailing-and-delivery.md 7): every complete start is taken by the back-end
  * at least once, whatever is sent twice is the same to the byte, and nothing is sent that was not written.
  */
-import { existsSync, mkdtempDisposableSync, writeFileSync } from 'node:fs';
+import { mkdtempDisposableSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readRequest } from '../support/otlp.ts';
 import { Random } from '../support/random.ts';
 import { Receiver, status } from '../support/receiver.ts';
 import type { Behaviour } from '../support/receiver.ts';
-import { GENERATIONS, start } from '../support/uruncwriter.ts';
-import type { StartOptions, WrittenLine } from '../support/uruncwriter.ts';
-import { Host, now } from './host.ts';
-import { Daemon, shimtrace, until } from './program.ts';
-import { byTrace, traceIdOf, viewJson, viewWire } from './spans.ts';
-import type { SpanView } from './spans.ts';
-
-const HOST = 'kill-host';
-
-interface Start {
-  readonly fate: NonNullable<StartOptions['fate']>;
-  readonly lines: readonly WrittenLine[];
-}
+import { Host } from './host.ts';
+import { Daemon, until } from './program.ts';
+import { HOST, completeOf, faultsOf, firstState, importAll, plain, playRound, unlike } from './rounds.ts';
+import type { Start } from './rounds.ts';
+import { byTrace, viewWire } from './spans.ts';
 
 export interface KillReport {
   readonly seed: number;
@@ -67,7 +59,9 @@ export async function killRounds(seed: number, rounds: number): Promise<KillRepo
     await last.ready();
     recovery = { ms: Math.round(performance.now() - began), resumed: last.said.split('"resumed_at"').length - 1 };
     broken.push(...await settle(last, receiver, starts));
-    broken.push(...judge(receiver, starts), ...asImported(folder.path, receiver, starts));
+    broken.push(...judge(receiver, starts));
+    const sent = new Map(receiver.requests.flatMap(({ bytes }) => [...byTrace(viewWire(bytes))]));
+    broken.push(...unlike('sent', sent, importAll(folder.path, starts), completeOf(starts)));
   } finally {
     host.dispose();
     await receiver.stop();
@@ -78,38 +72,6 @@ export async function killRounds(seed: number, rounds: number): Promise<KillRepo
   };
 }
 
-/** Files that were rotated before anybody ever looked are nobody's loss: the first daemon lives until it has a state. */
-async function firstState(args: readonly string[], random: Random, host: Host, starts: Map<string, Start>, state: string): Promise<void> {
-  begin(random, host, starts, 0);
-  await host.play();
-  const daemon = new Daemon(args);
-  await until(10_000, () => existsSync(state), () => `no state was written; ${daemon.said}`);
-  await daemon.kill();
-}
-
-/** Some starts begin, now and then the log is rotated, until the moment of the kill: before, in and long after the daemon's own start. */
-async function playRound(random: Random, host: Host, starts: Map<string, Start>): Promise<void> {
-  const length = random.chance(0.25) ? random.whole(20, 300) : random.chance(0.55) ? random.whole(300, 900) : random.whole(900, 2_200);
-  const end = performance.now() + length;
-  for (let count = random.whole(0, 3); count > 0; count--) begin(random, host, starts, random.whole(0, length));
-  if (random.chance(0.3)) {
-    await host.play(performance.now() + random.whole(0, length));
-    host.rotate();
-  }
-  await host.play(end);
-}
-
-function begin(random: Random, host: Host, starts: Map<string, Start>, inMs: number): void {
-  const generation = GENERATIONS[random.whole(0, GENERATIONS.length - 1)] ?? 'D';
-  const luck = random.next();
-  const fate = luck < 0.84 ? 'complete' : luck < 0.92 ? 'plain' : luck < 0.96 ? 'failed' : 'created';
-  const id = random.hex(64);
-  const at = now() + BigInt(inMs) * 1_000_000n + BigInt(random.whole(0, 999_999));
-  const lines = start(random, { generation, id, at, fate, gap: random.whole(3_000_000, 60_000_000) });
-  starts.set(traceIdOf(HOST, id, at), { fate, lines });
-  host.plan(generation, lines);
-}
-
 function misbehave(random: Random): Behaviour {
   const luck = random.next();
   if (luck < 0.5) return { kind: 'ok' };
@@ -118,8 +80,6 @@ function misbehave(random: Random): Behaviour {
   if (luck < 0.87) return { kind: 'slow', ms: random.whole(20, 400) };
   return { kind: 'store-and-drop' };
 }
-
-const completeOf = (starts: ReadonlyMap<string, Start>): string[] => [...starts].filter(([, { fate }]) => fate === 'complete').map(([trace]) => trace);
 
 /** What the back-end answered as taken. */
 function takenBy(receiver: Receiver): Set<string> {
@@ -171,36 +131,10 @@ function judge(receiver: Receiver, starts: ReadonlyMap<string, Start>): string[]
   return [...broken].slice(0, 10);
 }
 
-function faultsOf(spans: readonly SpanView[], { lines }: Start): string[] {
-  const marks = lines.filter((line) => line.mark.startsWith('TS')).map((line) => line.time);
-  const known = new Set(spans.map((span) => span.spanId));
-  const roots = spans.filter((span) => span.parent === '');
-  const faults = spans.filter((span) => span.parent !== '' && !known.has(span.parent)).map((span) => `${span.name} came without its parent`);
-  if (roots.length !== 1) faults.push(`${roots.length} roots`);
-  for (const root of roots) if (root.start !== marks[0] || root.end !== marks.at(-1)) faults.push(`the root is not from the first mark to the last`);
-  if (spans.some((span) => span.status !== 0)) faults.push('a complete start came as an error');
-  return faults;
-}
-
-const plain = (value: unknown): string => JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each)) ?? 'nothing';
-
 function contentsOf(bytes: Uint8Array): [id: string, content: string][] {
   return readRequest(bytes).flatMap((resource) =>
     resource.scopes.flatMap((scope) =>
       scope.spans.map((span): [string, string] => [`${span.traceId}/${span.spanId}`, plain([resource.attributes, scope.name, scope.version, span])])));
-}
-
-/** What was sent is what an import of all lines makes. */
-function asImported(folder: string, receiver: Receiver, starts: ReadonlyMap<string, Start>): string[] {
-  const path = join(folder, 'all.log');
-  const lines = [...starts.values()].flatMap((written) => written.lines).sort((a, b) => (a.time < b.time ? -1 : 1));
-  writeFileSync(path, lines.map((line) => `${line.text}\n`).join(''), { mode: 0o644 });
-  const outcome = shimtrace('import', path, '--format', 'otlp-json', '--host-id', HOST);
-  if (outcome.code !== 0) return [`import ended with ${outcome.code}: ${outcome.stderr}`];
-  const imported = byTrace(outcome.stdout.trim().split('\n').flatMap((line) => viewJson(JSON.parse(line))));
-  const sent = new Map(receiver.requests.flatMap(({ bytes }) => [...byTrace(viewWire(bytes))]));
-  return completeOf(starts).filter((trace) => plain(sent.get(trace)) !== plain(imported.get(trace))).slice(0, 5)
-    .map((trace) => `trace ${trace} is not what an import makes:\n${plain(sent.get(trace))}\n${plain(imported.get(trace))}`);
 }
 
 function repeatsOf(receiver: Receiver): number {

@@ -8,11 +8,13 @@ import { GENERATIONS, start } from '../support/uruncwriter.ts';
 import type { Generation, WrittenLine } from '../support/uruncwriter.ts';
 import { criticalPath } from './criticalpath.ts';
 import { Host, now } from './host.ts';
-import { Jaeger, missing } from './jaeger.ts';
+import { Jaeger } from './jaeger.ts';
 import { Daemon, shimtrace, until } from './program.ts';
+import { lacks } from './server.ts';
 import { byTrace, traceIdOf, viewJson } from './spans.ts';
 import type { SpanView } from './spans.ts';
 
+const missing = lacks('jaeger');
 const HOST = 'live-host';
 const STARTS = 4;
 

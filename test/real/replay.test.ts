@@ -8,16 +8,17 @@ import { Random } from '../support/random.ts';
 import { GENERATIONS } from '../support/uruncwriter.ts';
 import { criticalPath } from './criticalpath.ts';
 import { now } from './host.ts';
-import { Jaeger, missing as noJaeger } from './jaeger.ts';
+import { Jaeger } from './jaeger.ts';
 import { Daemon, until } from './program.ts';
 import { missing as noRecordings, replays } from './replay.ts';
 import type { ExpectedStart, Replay } from './replay.ts';
+import { lacks } from './server.ts';
 import { byTrace, traceIdOf } from './spans.ts';
 import type { SpanView } from './spans.ts';
 
 const HOST = 'replay-host';
 const traceOf = (one: ExpectedStart): string => traceIdOf(HOST, one.id, one.start);
-const missing = noJaeger ?? noRecordings;
+const missing = lacks('jaeger') ?? noRecordings;
 
 describe.skipIf(missing !== undefined)(`recordings of real urunc, replayed${missing === undefined ? '' : ` [${missing}]`}`, { timeout: 60_000 }, () => {
   const used = new AsyncDisposableStack();
