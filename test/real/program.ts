@@ -34,8 +34,10 @@ export class Daemon {
   readonly #ended: Promise<Ended>;
   #said = '';
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.#child = spawn(process.execPath, [ENTRY, 'run', ...args], { env: { ...environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  /** @param within a command that runs the rest of its arguments in surroundings of its own. */
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, within: readonly string[] = []) {
+    const [command = '', ...rest] = [...within, process.execPath, ENTRY, 'run', ...args];
+    this.#child = spawn(command, rest, { env: { ...environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const listen = (chunk: Buffer): void => void (this.#said = `${this.#said}${chunk.toString()}`.slice(-20_000));
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', listen);
     this.#ended = once(this.#child, 'close').then(() => ({ code: this.#child.exitCode, signal: this.#child.signalCode }));
