@@ -37,7 +37,7 @@ describe('state', () => {
     ['zeroed', (bytes: Buffer) => Buffer.alloc(bytes.length)],
     ['empty', () => Buffer.alloc(0)],
     ['changed', (bytes: Buffer) => Buffer.from(bytes.toString().replace('/l/a', '/l/b'))],
-  ] as const)('uses the previous generation when the current one is %s, and nothing when both are', (_, damage) => {
+  ] as const)('F5: uses the previous generation when the current one is %s, and nothing when both are', (_, damage) => {
     const file = state();
     file.save([record], 1);
     file.save([], 2);
@@ -52,7 +52,7 @@ describe('state', () => {
     expect(journal.count('state_lost')).toBe(1);
   });
 
-  it('survives a kill between any two steps of a save', () => {
+  it('F3: survives a kill between any two steps of a save', () => {
     const file = state();
     file.save([record], 1);
     file.save([record], 2);
@@ -65,13 +65,13 @@ describe('state', () => {
     expect(state().load()).toMatchObject({ from: 'previous' });
   });
 
-  it('refuses a newer format in a sentence', () => {
+  it('U1: refuses a newer format in a sentence', () => {
     const body = JSON.stringify({ version: 2, generation: 1 });
     writeFileSync(folder.at('state.json'), `${body}\nsha256:${hash('sha256', body)}\n`);
     expect(state().load()).toMatchObject({ kind: 'refused', problem: { kind: 'state_newer' } });
   });
 
-  it('keeps the old state when a new one cannot be written, says so once, and recovers', () => {
+  it('F6: keeps the old state when a new one cannot be written, says so once, and recovers', () => {
     const file = state();
     file.save([record], 1);
     // A folder in the place of the temporary file fails for root, too.
@@ -88,7 +88,7 @@ describe('state', () => {
   });
 
   const mounted = canMount();
-  it.skipIf(!mounted)('keeps the old state on a full disk and on a read-only one', () => {
+  it.skipIf(!mounted)('F6, F7: keeps the old state on a full disk and on a read-only one', () => {
     mkdirSync(folder.at('disk'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', folder.at('disk')]);
     try {
@@ -109,7 +109,7 @@ describe('state', () => {
 });
 
 describe('lock', () => {
-  it('makes the folder for us alone and lets one in', () => {
+  it('U2: makes the folder for us alone and lets one in', () => {
     const path = folder.at('new/state');
     const first = lockFolder(path);
     expect(first.kind).toBe('held');
@@ -121,7 +121,7 @@ describe('lock', () => {
     if (again.kind === 'held') again.release();
   });
 
-  it('is freed by kill -9', async () => {
+  it('U2: is freed by kill -9', async () => {
     const script = `new (require('node:sqlite').DatabaseSync)(${JSON.stringify(folder.at(LOCK_FILE))}).exec('BEGIN EXCLUSIVE'); console.log('held'); setInterval(() => {}, 1000)`;
     const other = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
     let held = false;
@@ -135,7 +135,7 @@ describe('lock', () => {
     if (mine.kind === 'held') mine.release();
   });
 
-  it('says why a folder cannot be used', () => {
+  it('F7: says why a folder cannot be used', () => {
     folder.write('file', '');
     chmodSync(folder.at('file'), 0o600);
     expect(lockFolder(folder.at('file/state'))).toMatchObject({ kind: 'refused', problem: { kind: 'state_unwritable' } });
