@@ -5,7 +5,7 @@
 import { Client, connectivityState, credentials, Metadata, status } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientOptions, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
 import { readRetryDelay } from './answer.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Endpoint, Tls } from './endpoint.ts';
 
 /** How one call ended. Nothing here is judged yet: see outcome.ts. */
 export type CallResult =
@@ -29,10 +29,10 @@ const DEADLINES_BEFORE_RECONNECT = 2;
 /** Sends requests to one endpoint. Every call settles within its deadline. */
 export class OtlpClient {
   readonly #endpoint: Endpoint;
-  readonly #credentials: ChannelCredentials;
   readonly #options: ClientOptions;
   readonly #metadata: Metadata;
   readonly #calls = new Set<() => void>();
+  #tls: Tls | undefined;
   #client: Client;
   #deadlines = 0;
   #watching = false;
@@ -41,7 +41,7 @@ export class OtlpClient {
   /** Throws only for certificates that resolveEndpoint would have refused. Connects when first used. */
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
-    this.#credentials = credentialsOf(endpoint);
+    this.#tls = endpoint.tls;
     this.#options = channelOptions(endpoint);
     this.#metadata = new Metadata();
     for (const [name, value] of endpoint.headers) this.#metadata.set(name, value);
@@ -124,7 +124,20 @@ export class OtlpClient {
 
   #count(result: CallResult): void {
     this.#deadlines = result.kind === 'deadline' ? this.#deadlines + 1 : 0;
-    if (this.#deadlines < DEADLINES_BEFORE_RECONNECT || this.#closed) return;
+    if (this.#closed) return;
+    const renewed = result.kind === 'status' && result.code === status.UNAVAILABLE && this.#renew();
+    if (renewed || this.#deadlines >= DEADLINES_BEFORE_RECONNECT) this.#reconnect();
+  }
+
+  /** A connection that fails may do so for its certificates, which somebody may have renewed. True: there are others now. */
+  #renew(): boolean {
+    const tls = this.#endpoint.renewed?.();
+    if (tls === undefined || sameTls(tls, this.#tls)) return false;
+    this.#tls = tls;
+    return true;
+  }
+
+  #reconnect(): void {
     this.#deadlines = 0;
     const old = this.#client;
     this.#client = this.#connect();
@@ -133,7 +146,7 @@ export class OtlpClient {
   }
 
   #connect(): Client {
-    return new Client(this.#endpoint.address, this.#credentials, this.#options);
+    return new Client(this.#endpoint.address, credentialsOf(this.#tls), this.#options);
   }
 }
 
@@ -145,8 +158,13 @@ function statusResult(code: number, message: string, metadata: Metadata | undefi
   return { kind: 'status', code, message, retryDelay };
 }
 
-function credentialsOf(endpoint: Endpoint): ChannelCredentials {
-  const tls = endpoint.tls;
+const sameBytes = (one: Buffer | undefined, other: Buffer | undefined): boolean =>
+  one === undefined || other === undefined ? one === other : one.equals(other);
+
+const sameTls = (one: Tls, other: Tls | undefined): boolean =>
+  sameBytes(one.ca, other?.ca) && sameBytes(one.cert, other?.cert) && sameBytes(one.key, other?.key);
+
+function credentialsOf(tls: Tls | undefined): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure();
   return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
 }

@@ -8,13 +8,22 @@
 import { connect } from 'node:net';
 import { createSecureContext } from 'node:tls';
 
+/** PEM; what is missing comes from the system. */
+export interface Tls {
+  readonly ca?: Buffer;
+  readonly key?: Buffer;
+  readonly cert?: Buffer;
+}
+
 export interface Endpoint {
   /** For people, and the scheme tells TLS: `http://localhost:4317`. */
   readonly url: string;
   /** `host:port`, as gRPC takes it. */
   readonly address: string;
-  /** Undefined: clear text. PEM; what is missing comes from the system. */
-  readonly tls: { readonly ca?: Buffer; readonly key?: Buffer; readonly cert?: Buffer } | undefined;
+  /** Undefined: clear text. */
+  readonly tls: Tls | undefined;
+  /** What stands in the certificate files now; undefined: nothing that can be used (half of a renewal, say). */
+  readonly renewed?: () => Tls | undefined;
   /** gRPC metadata of every call; names in lower case. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly gzip: boolean;
@@ -72,9 +81,11 @@ export function resolveEndpoint(request: EndpointRequest): EndpointResolution {
   const target = parseUrl(choice.url, choice.source, warnings);
   if (typeof target === 'string') return { kind: 'problem', text: target };
   try {
+    const tls = target.url.startsWith('https:') ? readTls(variable, configured, readFile) : undefined;
     const endpoint: Endpoint = {
       ...target,
-      tls: target.url.startsWith('https:') ? readTls(variable, configured, readFile) : undefined,
+      tls,
+      ...(tls !== undefined && Object.keys(tls).length > 0 && { renewed: () => readAgain(variable, configured, readFile) }),
       headers: mergeHeaders(configured.headers ?? [], env),
       gzip: parseCompression(variable('COMPRESSION'), configured.gzip ?? false, warnings),
       timeout: parseTimeout(variable('TIMEOUT'), configured.timeout ?? DEFAULT_TIMEOUT, warnings),
@@ -218,7 +229,17 @@ interface Pem {
   readonly from: string;
 }
 
-function readTls(variable: Variable, configured: ConfiguredEndpoint, readFile: EndpointRequest['readFile']): Endpoint['tls'] {
+/** Certificates are renewed in their files while we run. */
+function readAgain(variable: Variable, configured: ConfiguredEndpoint, readFile: EndpointRequest['readFile']): Tls | undefined {
+  try {
+    return readTls(variable, configured, readFile);
+  } catch (error) {
+    if (error instanceof BadSetting) return undefined; // asked again at the next failure
+    throw error;
+  }
+}
+
+function readTls(variable: Variable, configured: ConfiguredEndpoint, readFile: EndpointRequest['readFile']): Tls {
   const read = (name: string, path: 'ca' | 'cert' | 'key'): Pem | undefined => {
     const value = configured[path];
     return readPem(variable(name) ?? (value === undefined ? undefined : { value, from: `otlp.tls.${path} in the configuration` }), readFile);

@@ -36,6 +36,8 @@ export interface ReceiverOptions {
   /** Decides for each request; default: all ok. `index` counts from 0. */
   script?: (index: number, bytes: Buffer) => Behaviour;
   tls?: { key: Buffer; cert: Buffer };
+  /** Only clients whose certificate this one signed. */
+  clientCa?: Buffer;
   /** Largest message taken, in bytes; the server refuses others with RESOURCE_EXHAUSTED by itself. */
   maxMessage?: number;
 }
@@ -73,7 +75,7 @@ export class Receiver {
   static async start(options: ReceiverOptions = {}): Promise<Receiver> {
     const receiver = new Receiver(options);
     const credentials = options.tls
-      ? ServerCredentials.createSsl(null, [{ private_key: options.tls.key, cert_chain: options.tls.cert }])
+      ? ServerCredentials.createSsl(options.clientCa ?? null, [{ private_key: options.tls.key, cert_chain: options.tls.cert }], options.clientCa !== undefined)
       : ServerCredentials.createInsecure();
     receiver.#port = await new Promise<number>((resolve, reject) => {
       receiver.#server.bindAsync('127.0.0.1:0', credentials, (error, port) => (error ? reject(error) : resolve(port)));
