@@ -25,6 +25,11 @@ const GZIP = 2;
  * Pings would show it sooner, but grpc-go servers answer pings more frequent than 5 min with GOAWAY.
  */
 const DEADLINES_BEFORE_RECONNECT = 2;
+/**
+ * An honest answer is some bytes long. An odd number, because grpc-js tells an answer that is too large for us in the very
+ * words in which a server of its own tells that our request is: only the limit tells them apart.
+ */
+const LARGEST_ANSWER = 1_048_573;
 
 /** Sends requests to one endpoint. Every call settles within its deadline. */
 export class OtlpClient {
@@ -153,6 +158,10 @@ export class OtlpClient {
 const concat = (parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts);
 
 function statusResult(code: number, message: string, metadata: Metadata | undefined): CallResult {
+  // Says nothing about our data, so nothing may be refused for it.
+  if (message.endsWith(` vs ${LARGEST_ANSWER})`)) {
+    return { kind: 'status', code: status.INTERNAL, message: `it answers with more than ${LARGEST_ANSWER} bytes`, retryDelay: undefined };
+  }
   const details = metadata?.get('grpc-status-details-bin')[0];
   const retryDelay = details instanceof Buffer ? readRetryDelay(details) : undefined;
   return { kind: 'status', code, message, retryDelay };
@@ -178,6 +187,7 @@ function channelOptions(endpoint: Endpoint): ClientOptions {
     'grpc.keepalive_time_ms': 300_000,
     'grpc.keepalive_timeout_ms': 10_000,
     'grpc.max_send_message_length': -1,
+    'grpc.max_receive_message_length': LARGEST_ANSWER,
     // Retries are ours: grpc-js would keep a second copy of every request for its own.
     'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,
