@@ -94,7 +94,7 @@ describe('what the back-end takes', () => {
   });
 });
 
-describe('what fails for a while', () => {
+describe('B2, B3, B4, B7: what fails for a while', () => {
   test.each([
     ['UNAVAILABLE', status.UNAVAILABLE],
     ['ABORTED', status.ABORTED],
@@ -199,7 +199,7 @@ describe('what fails for a while', () => {
   });
 });
 
-describe('what the back-end will not take', () => {
+describe('B5, B6, B8: what the back-end will not take', () => {
   test('in part is counted and dead-lettered, not sent again', async () => {
     const receiver = await receive({ script: first({ kind: 'partial', rejected: 2, message: 'too old' }) });
     await using harness = new Harness(receiver.url);

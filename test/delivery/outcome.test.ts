@@ -44,7 +44,7 @@ describe('a status', () => {
     expect(of(status.RESOURCE_EXHAUSTED, message, 250)).toMatchObject({ kind: 'retry', after: 250 });
   });
 
-  test('asks for at most five minutes', () => {
+  test('B2: asks for at most five minutes', () => {
     expect(of(status.UNAVAILABLE, 'm', 3_600_000)).toMatchObject({ after: 300_000 });
   });
 
