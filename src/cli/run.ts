@@ -103,7 +103,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
   });
   const backEnd = new BackEnd({ config, flag: flags.otlp, host, folder, log, onDrain: () => follower.resume(), onReady: (outlet) => (daemon.outlet = outlet) });
   await backEnd.start();
-  const telemetry = await selfTelemetry({ config, ledger, follower, backEnd, log, host });
+  const telemetry = await selfTelemetry({ config, ledger, follower, backEnd, state, log, host });
   follower.start();
   sayWhatIsWatched(setting, follower, backEnd);
   const code = await stopSignal(log);

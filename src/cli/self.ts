@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Telemetry } from '../delivery/telemetry.ts';
 import type { Ledger } from '../engine/ledger.ts';
 import type { Follower } from '../sources/follow.ts';
+import type { StateFile } from '../sources/state.ts';
 import type { BackEnd } from './backend.ts';
 import type { Host } from './host.ts';
 import type { Logger } from './logger.ts';
@@ -15,14 +16,19 @@ interface Parts {
   readonly ledger: Ledger;
   readonly follower: Follower;
   readonly backEnd: BackEnd;
+  readonly state: StateFile;
   readonly log: Logger;
   readonly host: Host;
 }
 
-const COUNTED = ['settled_ok', 'settled_created', 'settled_incomplete', 'handed-to-runc', 'duplicate', 'late', 'loose_without_start'] as const;
+const COUNTED = [
+  'settled_ok', 'settled_created', 'settled_incomplete', 'handed-to-runc', 'duplicate', 'late', 'loose_without_start',
+  'after_end', 'log_begins_inside', 'too_many_events', 'too_many_open',
+] as const;
 
 /** The daemon's own traces and metrics, when the configuration or an OTEL_* variable asks for them. */
-export async function selfTelemetry({ config, ledger, follower, backEnd, log }: Parts): Promise<Telemetry | undefined> {
+export async function selfTelemetry(parts: Parts): Promise<Telemetry | undefined> {
+  const { config, backEnd, log } = parts;
   const { telemetryWanted, startTelemetry } = await import('../delivery/telemetry.ts');
   if (!telemetryWanted(process.env, config.telemetry)) return undefined;
   const telemetry = await startTelemetry({
@@ -30,7 +36,7 @@ export async function selfTelemetry({ config, ledger, follower, backEnd, log }: 
     instanceId: randomUUID(),
     url: backEnd.url,
     env: process.env,
-    snapshot: () => snapshot(ledger, follower, backEnd),
+    snapshot: () => snapshot(parts),
     onError: (error) => log('error', 'telemetry', { text: `The daemon's own telemetry does not work: ${String(error)}. Everything else does.` }),
   });
   if (telemetry === undefined) return undefined;
@@ -38,7 +44,7 @@ export async function selfTelemetry({ config, ledger, follower, backEnd, log }: 
   return telemetry;
 }
 
-function snapshot(ledger: Ledger, follower: Follower, backEnd: BackEnd): Record<string, number> {
+function snapshot({ ledger, follower, backEnd, state }: Parts): Record<string, number> {
   const { lines, events, ignored, unknown, malformed } = tally(ledger);
   const figures: Record<string, number> = {
     lines_total: lines,
@@ -51,6 +57,7 @@ function snapshot(ledger: Ledger, follower: Follower, backEnd: BackEnd): Record<
     spans_acknowledged_total: backEnd.stats?.acknowledgedSpans ?? 0,
     spans_refused_total: backEnd.stats?.refusedSpans ?? 0,
     bytes_waiting: backEnd.stats?.waitingBytes ?? 0,
+    state_unwritable: Number(state.failing !== undefined),
   };
   for (const name of COUNTED) figures[`${name.replaceAll('-', '_')}_total`] = ledger.counts.get(name) ?? 0;
   for (const [name, value] of Object.entries(follower.counters)) figures[`files_${name}`] = value;

@@ -96,12 +96,13 @@ describe.skipIf(!canMount)('with a disk of its own (needs root and unshare)', ()
     await using scene = await Scene.open();
     using disk = await SmallDisk.mount(scene.state, '64k');
     scene.folder.write('timestamps.log', '');
-    const daemon = scene.daemon({}, disk.within);
+    const daemon = scene.daemon({ OTEL_METRICS_EXPORTER: 'otlp', OTEL_METRIC_EXPORT_INTERVAL: '100', OTEL_METRIC_EXPORT_TIMEOUT: '100' }, disk.within);
     await scene.deliver(0, daemon);
     await until(10_000, () => existsSync(join(disk.path, CURRENT)), () => daemon.said);
+    await until(10_000, () => gauge(scene) === 0, () => daemon.said);
     fill(disk);
     await scene.deliver(1, daemon);
-    await until(10_000, () => saidTimes(daemon, 'state_unwritable') === 1, () => daemon.said);
+    await until(10_000, () => saidTimes(daemon, 'state_unwritable') === 1 && gauge(scene) === 1, () => daemon.said);
     await scene.deliver(2, daemon);
     expect(readdirSync(disk.path)).not.toContain('state.json.tmp');
     rmSync(join(disk.path, 'filler'));
@@ -163,6 +164,14 @@ describe.skipIf(!canMount)('with a disk of its own (needs root and unshare)', ()
     expect(scene.receiver.requests).toEqual([]);
   });
 });
+
+/** The last value of `shimtrace.state_unwritable` that came: the double behind the name (field 4 of NumberDataPoint, wire type 1). */
+function gauge({ receiver }: Scene): number | undefined {
+  const bytes = receiver.metrics.at(-1) ?? Buffer.alloc(0);
+  const name = bytes.indexOf('shimtrace.state_unwritable');
+  const value = bytes.indexOf(0x21, name);
+  return name < 0 || value < 0 ? undefined : bytes.readDoubleLE(value + 1);
+}
 
 function fill(disk: SmallDisk): void {
   for (let size = 65_536; size >= 1; size >>= 1) {
