@@ -80,7 +80,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
       clock: systemClock,
       log,
       files: () => follower.checkpointFiles(),
-      openFiles: () => follower.counters['files_open'] ?? 0,
+      openFiles: () => follower.counters['files_followed'] ?? 0,
       save: (files, remembered) => state.save(files, remembered),
       pause: () => follower.pause(),
     },
@@ -120,6 +120,7 @@ const followOptions = (config: Config): NonNullable<ConstructorParameters<typeof
   from: { kind: config.from },
   sweepMs: config.sweep / 1e6,
   graceMs: config.rotateGrace / 1e6,
+  deletedMax: config.limits.heldDeleted,
 });
 
 /** Problems of sources are sentences; the rest is named for `debug`. */

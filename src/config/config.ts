@@ -27,6 +27,7 @@ export interface Config {
   readonly lateness: { readonly file: Duration };
   readonly rotateGrace: Duration;
   readonly sweep: Duration;
+  readonly limits: { readonly heldDeleted: Bytes };
   readonly queue: { readonly memory: Bytes };
   readonly deadLetter: { readonly max: Bytes };
   readonly links: { readonly jaeger: string };
@@ -78,6 +79,7 @@ export function configOf(settings: Settings): Config {
     lateness: { file: need(values, 'lateness.file', 'duration') },
     rotateGrace: need(values, 'rotate_grace', 'duration'),
     sweep: need(values, 'sweep', 'duration'),
+    limits: { heldDeleted: need(values, 'limits.held_deleted', 'size') },
     queue: { memory: need(values, 'queue.memory', 'size') },
     deadLetter: { max: need(values, 'dead_letter.max', 'size') },
     links: { jaeger: need(values, 'links.jaeger', 'text') },

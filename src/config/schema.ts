@@ -85,6 +85,7 @@ export const SCHEMA: readonly Setting[] = [
   setting('lateness.file', time(ZERO, MINUTE), length(duration(250 * MILLISECOND)), 'How late a line may come into a file.'),
   setting('rotate_grace', time(ZERO, HOUR), length(MINUTE), 'How long a rotated file is still read.'),
   setting('sweep', time(duration(50 * MILLISECOND), HOUR), length(duration(2 * SECOND)), 'How often files are looked at even without a notice of the kernel.'),
+  setting('limits.held_deleted', size(MIB), room(2 ** 30), 'Disk space of deleted files that are held open to be read.'),
   setting('queue.memory', size(MIB), room(32 * MIB), 'Encoded traces that wait in memory while the back-end is away.'),
   setting('dead_letter.max', size(64 * 1024), room(16 * MIB), 'Size of the file that keeps what a back-end refused.'),
   setting('links.jaeger', { kind: 'url', use: 'web' }, text('http://localhost:16686'), 'Jaeger\'s page, for links.'),

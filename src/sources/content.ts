@@ -69,6 +69,16 @@ export class Content {
     return { at: this.scanned - overlap, bytes: this.#frontier, overlap };
   }
 
+  /** Its last line has no end yet. */
+  get isUnfinished(): boolean {
+    return this.scanned > this.lineStart;
+  }
+
+  /** The first bytes, as far as they are known. */
+  get head(): Buffer {
+    return this.#head;
+  }
+
   /** Bytes from the beginning that are known, even if they are not read yet. */
   get known(): number {
     return Math.max(this.scanned, this.#head.length);

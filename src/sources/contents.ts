@@ -1,10 +1,10 @@
-import { fstatSync } from 'node:fs';
+import { fstatSync, lstatSync } from 'node:fs';
 import { sourceKey } from '../model/source.ts';
 import type { Intake, SourceKey } from '../model/source.ts';
 import { Content, FROM_ZERO, startAtZero } from './content.ts';
 import type { StartingPoint } from './content.ts';
 import { GUARD_BYTES, HEAD_BYTES, holds, readAt } from './identity.ts';
-import type { FileId } from './identity.ts';
+import type { FileId, Fingerprint } from './identity.ts';
 import { NEWLINE } from './lines.ts';
 import type { FollowPattern } from './pattern.ts';
 import { isSpent } from './record.ts';
@@ -32,6 +32,14 @@ export interface Newest {
   readonly id: FileId;
   readonly mtime: bigint;
 }
+
+/** Ways in which bytes are lost before they are read. */
+export type Loss = 'lost_while_down' | 'lost_on_truncation' | 'lost_to_limit';
+const ADVICE: Readonly<Record<Loss, string>> = {
+  lost_while_down: 'keep more rotated files',
+  lost_on_truncation: 'rotate by rename instead of copytruncate',
+  lost_to_limit: 'bring the back-end back, keep more rotated files, or raise limits.held_deleted',
+};
 
 /** Chains whose newest content is over are remembered so that their next file is no stranger; beyond this the oldest are forgotten. */
 const MOST_ENDED = 1000;
@@ -72,9 +80,13 @@ export class Contents {
     for (const chain of chainsOf(newest)) this.#chains.set(chain, newest);
   }
 
-  /** A newer part of its chain is known: by rotation it should get no more lines. */
-  isSuperseded(content: Content): boolean {
-    return this.newest(content.via ?? content.path)?.key !== content.key;
+  /**
+   * A newer part of its chain is known, or lies where the newest belongs while this one, at `path`, has the name of a
+   * rotated one: by rotation it should get no more lines.
+   */
+  isSuperseded(content: Content, path: string): boolean {
+    if (this.newest(content.via ?? content.path)?.key !== content.key) return true;
+    return family(path) !== path && lstatSync(family(path), { throwIfNoEntry: false }) !== undefined;
   }
 
   /** Rank of what comes next in the chain of `path`. */
@@ -124,6 +136,14 @@ export class Contents {
     return content;
   }
 
+  /** Its file is out of reach for now: it is sought again as after a restart. */
+  suspend(content: Content): void {
+    this.#open.delete(content);
+    this.#intake.end(content.source);
+    this.pending.set(content.key, content.record(this.#intake, false));
+    this.#log('info', 'source_suspended', { path: content.path, offset: content.lineStart });
+  }
+
   /** No line of it will come any more. */
   end(content: Content): void {
     this.#open.delete(content);
@@ -136,11 +156,11 @@ export class Contents {
   }
 
   /** Bytes that were there and were not (all) delivered cannot be found: said and counted, never silent. */
-  lose(event: 'lost_while_down' | 'lost_on_truncation', path: string, from: number, to: number): void {
+  lose(event: Loss, path: string, from: number, to: number): void {
     if (from >= to) return;
     this.counters.lost += 1;
     this.counters.lost_bytes += to - from;
-    this.#log('error', event, { path, from, to, bytes: to - from, todo: 'keep more rotated files, or rotate by rename instead of copytruncate' });
+    this.#log('error', event, { path, from, to, bytes: to - from, todo: ADVICE[event] });
   }
 
   /** Contents that may still lie in some file, known by their bytes. */
@@ -148,10 +168,18 @@ export class Contents {
     return [...this.#open, ...this.#ended];
   }
 
-  /** The open file holds a content, as it is or compressed, that is read or was read from another one. */
-  isKnown(fd: number): boolean {
-    const prints = [...this.known().map((content) => content.fingerprint()), ...this.pending.values()];
-    return prints.some((print) => print.head.length > 0 && (holds(fd, print) || packedHolds(fd, print)));
+  /**
+   * The open file holds a content, as it is or compressed, that is read or was read from another one. `sizeOf`: bytes in
+   * that other one now, if it is open. A copy never holds more than its original, unless that was truncated since.
+   */
+  isKnown(fd: number, sizeOf: (content: Content) => number | undefined): boolean {
+    const { size } = fstatSync(fd);
+    const isMore = (content: Content): boolean => {
+      const whole = sizeOf(content) ?? content.size;
+      return size > whole && whole >= content.known;
+    };
+    const isHeld = (print: Fingerprint, more: boolean): boolean => print.head.length > 0 && ((!more && holds(fd, print)) || packedHolds(fd, print));
+    return this.known().some((content) => isHeld(content.fingerprint(), isMore(content))) || [...this.pending.values()].some((record) => isHeld(record, false));
   }
 
   /** What the state must hold now, from what the intake says is pinned at this moment. */

@@ -1,15 +1,17 @@
 import type { Clock, Intake } from '../model/source.ts';
 import { steady } from '../model/time.ts';
 import type { Steady } from '../model/time.ts';
+import { limitDeleted } from './deleted.ts';
+import { Finder } from './finder.ts';
 import type { Held } from './held.ts';
-import { inodeOf } from './identity.ts';
 import type { Trust } from './walk.ts';
 import type { FollowPattern } from './pattern.ts';
 import type { FileRecord } from './record.ts';
+import { descriptorBudget } from './parking.ts';
 import { Pump } from './pump.ts';
 import { Register } from './register.ts';
 import type { Log, Problem } from './report.ts';
-import { giveBack, Scout } from './scout.ts';
+import { Scout } from './scout.ts';
 import { systemWakes } from './wakes.ts';
 import type { WakeSource } from './wakes.ts';
 
@@ -25,10 +27,15 @@ export interface FollowOptions {
   readonly busySweepMs: number;
   /** So many milliseconds without a byte make a file that left its path a finished one. */
   readonly graceMs: number;
+  /** So many files are held open at once; where more are followed, those at their end are closed and looked at by name. */
+  readonly budget: number;
+  /** Deleted files that only our descriptors keep may take so many bytes of the disk. */
+  readonly deletedMax: number;
 }
 
-export const FOLLOW_DEFAULTS: FollowOptions = {
+export const FOLLOW_DEFAULTS: Omit<FollowOptions, 'budget'> = {
   from: { kind: 'beginning' }, trust: { kind: 'owned', uids: [] }, sweepMs: 2000, busySweepMs: 250, graceMs: 60_000,
+  deletedMax: 2 ** 30,
 };
 
 export interface FollowerSettings {
@@ -64,6 +71,10 @@ export interface FileStatus {
 const BUSY_MS = 3000;
 /** Without working watches the sweep is all there is. */
 const DEAF_SWEEP_MS = 500;
+/** So long after bytes that no watch announced the sweep does not trust them. */
+const ALERT_MS = 30_000;
+/** Sweeps take at most this share of the time, however many files there are. */
+const SWEEP_SHARE = 1 / 10;
 /** A folder in which much happens is searched at most this often. */
 const SEARCH_GAP_MS = 50;
 
@@ -77,6 +88,7 @@ export class Follower {
   readonly #register: Register;
   readonly #pump: Pump;
   readonly #scout: Scout;
+  readonly #finder: Finder;
   readonly #wakes: WakeSource;
   #sweep: NodeJS.Timeout | undefined;
   #stir: NodeJS.Timeout | undefined;
@@ -85,14 +97,15 @@ export class Follower {
   #waiters: (() => void)[] = [];
   #running = false;
   #deaf = false;
-  #searching = false;
-  readonly #counts = { watch_failures: 0, rotated: 0 };
+  #alertUntil: Steady = steady(-Infinity);
+  #sweepTook = 0;
+  readonly #counts = { watch_failures: 0, held_deleted_bytes: 0 };
 
   constructor(settings: FollowerSettings) {
     const { patterns, intake, clock, log, records, exclude } = settings;
     this.#settings = settings;
-    this.#options = { ...FOLLOW_DEFAULTS, ...settings.options };
-    const { trust, from, graceMs } = this.#options;
+    this.#options = { ...FOLLOW_DEFAULTS, budget: descriptorBudget(), ...settings.options };
+    const { trust, from, graceMs, budget } = this.#options;
     this.#wakes = settings.wakes ?? systemWakes();
     this.#scout = new Scout({ patterns, trust, exclude, log, folder: (path) => this.#wakes.folder(path) });
     this.#register = new Register({
@@ -106,8 +119,9 @@ export class Follower {
     });
     this.#pump = new Pump({
       intake, clock, log, graceMs, register: this.#register,
-      recheck: (held) => this.#recheck(held), onRead: () => this.#read(),
+      recheck: (held) => this.#finder.recheck(held), onRead: () => this.#read(), onRest: () => this.#finder.admit(), onMissed: () => this.#missed(),
     });
+    this.#finder = new Finder({ scout: this.#scout, register: this.#register, clock, log, trust, graceMs, budget });
   }
 
   /** Looks at everything once and keeps on from there. */
@@ -119,7 +133,7 @@ export class Follower {
       { stirred: () => this.#stirred(), changed: (path) => this.#changed(path), deaf: (code, why) => this.#deafened(code, why) },
       (path) => this.#scout.concerns(path),
     );
-    this.#search(true);
+    this.#finder.search(true);
     this.#pump.wakeAll();
     this.#arm();
   }
@@ -149,7 +163,7 @@ export class Follower {
   /** Looks at everything now, without waiting for a watch or the sweep. */
   look(): void {
     if (!this.#running) return;
-    this.#search(false);
+    this.#finder.search(false);
     this.#pump.wakeAll();
   }
 
@@ -159,9 +173,11 @@ export class Follower {
   }
 
   get counters(): Readonly<Record<string, number>> {
+    const { held, parking } = this.#register;
     return {
-      ...this.#counts, ...this.#pump.counters, ...this.#register.contents.counters,
-      watch_degraded: Number(this.#deaf), files_open: this.#register.held.size,
+      ...this.#counts, ...this.#finder.counters, ...this.#pump.counters, ...this.#register.contents.counters,
+      watch_degraded: Number(this.#deaf), files_open: held.size, files_parked: parking.size, files_waiting: this.#finder.waiting,
+      files_followed: held.size + parking.size,
     };
   }
 
@@ -173,6 +189,9 @@ export class Follower {
       const atEnd = content === undefined || lastTold === 'end';
       files.push({ ...at, atEnd, rotated: place.kind === 'left', ...(problem === undefined ? {} : { problem }) });
     }
+    for (const { content, path, place, size } of this.#register.parking.values()) {
+      files.push({ path, offset: content?.lineStart ?? 0, size, atEnd: true, rotated: place.kind === 'left' });
+    }
     for (const { content, path } of this.#register.drains.active) {
       files.push({ path, offset: content.lineStart, size: content.size, atEnd: false, rotated: true });
     }
@@ -183,49 +202,14 @@ export class Follower {
   }
 
   #opened(held: Held): void {
-    held.unwatch = this.#wakes.file(held.fd, held.path, () => this.#pump.wake(held, 'watch'));
+    held.unwatch ??= this.#wakes.file(held.fd, held.path, () => this.#woken(held.inode));
     this.#pump.wake(held, undefined);
   }
 
-  /** Finds which files came, moved and left. Not re-entered: what a file finds by its own turn is found by this one too. */
-  #search(first: boolean): void {
-    if (this.#searching) return;
-    this.#searching = true;
-    try {
-      this.#find(first);
-    } finally {
-      this.#searching = false;
-    }
-  }
-
-  #find(first: boolean): void {
-    const now = this.#settings.clock.steady();
-    const { held: files } = this.#register;
-    const { seen, opened, grounds } = this.#scout.look((inode) => files.get(inode)?.path);
-    for (const held of files.values()) this.#place(held, seen.get(held.inode), now);
-    for (const each of opened) {
-      if (files.has(inodeOf(each.file.id))) giveBack(each.file);
-      else this.#register.hold({ ...each, live: true, first });
-    }
-    if (first || opened.length > 0) this.#register.settleAll(grounds);
-    else this.#register.searchMissed(grounds);
-  }
-
-  #place(held: Held, path: string | undefined, now: Steady): void {
-    if (path === undefined && held.place.kind === 'live') {
-      held.place = { kind: 'left', since: now, at: this.#settings.clock.now() };
-      this.#counts.rotated += 1;
-      this.#settings.log('info', 'rotated', { path: held.path, inode: held.inode });
-    } else if (path !== undefined) {
-      held.place = { kind: 'live' };
-      if (held.path !== path) this.#settings.log('info', 'renamed', { from: held.path, to: path });
-      held.path = path;
-    }
-  }
-
-  /** A file stands at its end: if its path has another file by now, that one must be known before anybody believes the end. */
-  #recheck(held: Held): void {
-    if (held.place.kind === 'live' && this.#scout.inodeAt(held.path) !== held.inode) this.#search(false);
+  #woken(inode: string): void {
+    const held = this.#register.held.get(inode);
+    if (held !== undefined) this.#pump.wake(held, 'watch');
+    else if (!this.#finder.woken(inode)) this.#stirred();
   }
 
   /** Something came or went in a watched folder. */
@@ -245,7 +229,7 @@ export class Follower {
 
   #changed(path: string): void {
     const inode = this.#scout.inodeAt(path);
-    if (inode === undefined || !this.#register.held.has(inode)) this.#stirred();
+    if (inode === undefined || !this.#finder.woken(inode)) this.#stirred();
   }
 
   #deafened(code: string, why: string): void {
@@ -255,6 +239,12 @@ export class Follower {
     const todo = 'raise fs.inotify.max_user_watches and max_user_instances; until then files are looked at more often';
     this.#settings.log('warn', 'watch_degraded', { code, why, todo });
     this.#arm();
+  }
+
+  /** Bytes were found that no watch announced: there will be more. */
+  #missed(): void {
+    this.#alertUntil = steady(this.#settings.clock.steady() + ALERT_MS);
+    if (this.#running) this.#arm();
   }
 
   #read(): void {
@@ -267,15 +257,25 @@ export class Follower {
     const { sweepMs, busySweepMs } = this.#options;
     const now = this.#settings.clock.steady();
     const busy = now - this.#pump.lastRead < BUSY_MS;
-    const wait = Math.min(sweepMs, busy ? busySweepMs : this.#deaf ? DEAF_SWEEP_MS : Infinity);
+    const deaf = this.#deaf || now < this.#alertUntil;
+    const wanted = Math.min(sweepMs, busy ? busySweepMs : Infinity, deaf ? DEAF_SWEEP_MS : Infinity);
+    const wait = Math.max(wanted, Math.min(sweepMs, this.#sweepTook / SWEEP_SHARE));
     this.#sweepDue = steady(now + wait);
     clearTimeout(this.#sweep);
     this.#sweep = setTimeout(() => {
-      this.#search(false);
-      this.#pump.sweep();
-      this.#settings.onSweep?.();
+      this.#sweepAll();
       this.#arm();
     }, wait);
+  }
+
+  #sweepAll(): void {
+    const { clock, log, onSweep } = this.#settings;
+    const began = clock.steady();
+    this.#finder.search(false);
+    this.#pump.sweep();
+    this.#counts.held_deleted_bytes = limitDeleted(this.#register, this.#options.deletedMax, log);
+    this.#sweepTook = clock.steady() - began;
+    onSweep?.();
   }
 
   #ready(): Promise<boolean> {

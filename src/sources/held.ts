@@ -52,7 +52,8 @@ export class Held {
   /** Who asked for the next look: only bytes that a sweep alone finds were missed by the watches. */
   wokenBy: 'watch' | 'sweep' | undefined;
   problem: Problem | undefined;
-  unwatch: () => void = () => undefined;
+  /** Ends the watch that was set on it. */
+  unwatch: (() => void) | undefined;
 
   constructor({ file, path, via, pattern, first = false }: Holding, place: Place, lastBytes: Steady) {
     this.fd = file.fd;
@@ -65,6 +66,13 @@ export class Held {
     this.#place = place;
     this.lastBytes = lastBytes;
     this.first = first;
+  }
+
+  /** Read to its end as far as is known. */
+  get isIdle(): boolean {
+    const { content, problem } = this;
+    if (problem !== undefined || content === undefined) return problem === undefined;
+    return this.lastTold === 'end' && this.wokenBy === undefined;
   }
 
   get content(): Content | undefined {
@@ -123,7 +131,12 @@ export class Held {
   }
 
   close(): void {
-    this.unwatch();
+    this.unwatch?.();
+    closeSync(this.fd);
+  }
+
+  /** Gives the descriptor back; whatever watches the file goes on. */
+  release(): void {
     closeSync(this.fd);
   }
 }

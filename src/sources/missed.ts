@@ -1,6 +1,7 @@
 import { closeSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../model/source.ts';
+import type { Content } from './content.ts';
 import type { Contents } from './contents.ts';
 import { sameFile } from './identity.ts';
 import { openSafely } from './opening.ts';
@@ -25,6 +26,8 @@ export interface MissedSettings {
   readonly contents: Contents;
   /** This inode is being read. */
   readonly taken: (inode: string) => boolean;
+  /** Bytes in the file of a content now, if it is followed. */
+  readonly sizeOf: (content: Content) => number | undefined;
   /** What the user said about files at this path; undefined: they are not followed. */
   readonly patternOf: (path: string) => FollowPattern | undefined;
   /** Reads a part whose chain is that of `path`. Owns the file from now on. */
@@ -114,14 +117,14 @@ export class Missed {
 
   /** `moved`: the part is not where it was, because it is being rotated right now. `refused`: it may be readable later. */
   #readPart(part: Sibling, path: string, pattern: FollowPattern | undefined): 'settled' | 'moved' | 'refused' {
-    const { trust, contents, take } = this.#settings;
+    const { trust, contents, take, sizeOf } = this.#settings;
     const stamp = stampOf(part);
     if (this.#taken.has(stamp)) return 'settled';
     const opening = openSafely(part.path, pattern?.trust ?? trust);
     if (opening.kind === 'absent') return 'moved';
     if (opening.kind === 'refused') return isPassing(opening.problem.kind) ? 'refused' : 'settled';
     const { file } = opening;
-    if (!sameFile(file.id, part.id) || contents.isKnown(file.fd)) {
+    if (!sameFile(file.id, part.id) || contents.isKnown(file.fd, sizeOf)) {
       closeSync(file.fd);
       return sameFile(file.id, part.id) ? 'settled' : 'moved';
     }

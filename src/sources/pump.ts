@@ -18,6 +18,10 @@ export interface PumpSettings {
   readonly recheck: (held: Held) => void;
   /** After a round in which bytes were handed over. */
   readonly onRead: () => void;
+  /** No file is known to have more to read. */
+  readonly onRest: () => void;
+  /** Bytes came that no watch has spoken of. */
+  readonly onMissed: () => void;
 }
 
 const CHUNKS_PER_TURN = 4;
@@ -28,15 +32,19 @@ const GATHER_MS = 100;
 /** A watch that has not spoken so long after its bytes were found will not speak. */
 const HEARING_MS = 100;
 
+/** A file whose bytes nobody announced is named in the log once in so long; the others only at `debug`. */
+const SAID_EVERY_MS = 60_000;
+
 /** Reads what is there to be read: all files in turn, each a bounded share, and the event loop between the rounds. */
 export class Pump {
   paused = false;
   lastRead: Steady = steady(-Infinity);
-  readonly counters = { wake_missed: 0, truncated: 0 };
+  readonly counters = { wake_missed: 0, wake_missed_bytes: 0, truncated: 0 };
   readonly #settings: PumpSettings;
   readonly #dirty = new Set<Held>();
   /** A sweep found bytes in them, and no watch has said so yet. */
-  readonly #unheard = new Set<Held>();
+  readonly #unheard = new Map<Held, number>();
+  #saidAt: Steady = steady(-Infinity);
   readonly #pace = new Pace(AT_ONCE);
   #next: NodeJS.Immediate | undefined;
   #later: NodeJS.Timeout | undefined;
@@ -78,13 +86,14 @@ export class Pump {
     clearTimeout(this.#later);
     this.#next = undefined;
     this.#later = undefined;
-    const { register, onRead } = this.#settings;
+    const { register, onRead, onRest } = this.#settings;
     let read = false;
     for (const held of [...this.#dirty]) {
       if (register.held.get(held.inode) !== held) this.#dirty.delete(held);
       else if (this.#guardedTurn(held)) read = true;
     }
     if (this.#dirty.size > 0) this.#next ??= setImmediate(() => this.#round());
+    else onRest();
     if (!read) return;
     this.lastRead = this.#settings.clock.steady();
     onRead();
@@ -118,7 +127,7 @@ export class Pump {
     }
     const now = clock.steady();
     const { kind, bytes } = this.#read(reader);
-    if (bytes > 0) this.#came(held, now);
+    if (bytes > 0) this.#came(held, bytes, now);
     if (kind === 'rewritten') {
       this.counters.truncated += 1;
       register.rewritten(held);
@@ -137,17 +146,30 @@ export class Pump {
     return { kind: 'read', bytes };
   }
 
-  #came(held: Held, now: Steady): void {
+  #came(held: Held, bytes: number, now: Steady): void {
     if ((held.content?.scanned ?? 0) > held.found) held.lastBytes = now;
     held.look();
     if (held.wokenBy !== 'sweep') return;
-    this.#unheard.add(held);
+    this.#unheard.set(held, (this.#unheard.get(held) ?? 0) + bytes);
     this.#hearing ??= setTimeout(() => {
       this.#hearing = undefined;
-      for (const deaf of this.#unheard) this.#settings.log('debug', 'wake_missed', { path: deaf.path });
-      this.counters.wake_missed += this.#unheard.size;
-      this.#unheard.clear();
+      this.#countMissed();
     }, HEARING_MS);
+  }
+
+  /** No watch has announced what a sweep found by now: the file system does not tell, or its events were lost. */
+  #countMissed(): void {
+    const { log, clock, onMissed } = this.#settings;
+    const now = clock.steady();
+    for (const [{ path }, bytes] of this.#unheard) {
+      this.counters.wake_missed += 1;
+      this.counters.wake_missed_bytes += bytes;
+      const isTime = now - this.#saidAt >= SAID_EVERY_MS;
+      if (isTime) this.#saidAt = now;
+      log(isTime ? 'info' : 'debug', 'wake_missed', { path, bytes, text: `${path} grew by ${bytes} bytes without a notice of the kernel; files are looked at more often for a while.` });
+    }
+    if (this.#unheard.size > 0) onMissed();
+    this.#unheard.clear();
   }
 
   #atEnd(held: Held, reader: FileReader, now: Steady): void {
@@ -175,7 +197,7 @@ export class Pump {
     const { intake, register, onRead } = this.#settings;
     const { content } = reader;
     const left = held.place.kind === 'left';
-    if (!left && !register.contents.isSuperseded(content)) return;
+    if (!left && !(content.isUnfinished && register.contents.isSuperseded(content, held.path))) return;
     if (intake.awaited(content.source)) return;
     if (reader.finish()) onRead();
     if (left && intake.pinned(content.source) === undefined && !intake.awaited(content.source)) register.finish(held);

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, lstatSync } from 'node:fs';
+import { fstatSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock, Intake } from '../model/source.ts';
 import { steady } from '../model/time.ts';
@@ -10,22 +10,23 @@ import { Contents, startAtEnd } from './contents.ts';
 import { Drains } from './drains.ts';
 import { Held } from './held.ts';
 import type { Holding, Place } from './held.ts';
-import { fileId, holds, sameFile } from './identity.ts';
+import { holds, inodeOf } from './identity.ts';
 import type { Fingerprint } from './identity.ts';
 import type { OpenedFile } from './opening.ts';
 import type { Trust } from './walk.ts';
+import { Parking } from './parking.ts';
+import type { Parked } from './parking.ts';
 import { Missed } from './missed.ts';
 import type { Ground } from './missed.ts';
 import type { FollowPattern } from './pattern.ts';
+import { Recovery } from './recovery.ts';
+import type { Listed } from './recovery.ts';
 import { FileReader, sharedBuffer } from './reader.ts';
-import { isSpent } from './record.ts';
 import type { FileRecord } from './record.ts';
 import { ioProblem } from './report.ts';
 import type { Log, Problem } from './report.ts';
 import { byAge, findContent, packedHead, packedProblem } from './siblings.ts';
-import type { Found, Sibling } from './siblings.ts';
-
-type Listed = Map<string, readonly Sibling[]>;
+import type { Found } from './siblings.ts';
 
 export interface RegisterSettings {
   readonly intake: Intake;
@@ -57,8 +58,12 @@ export class Register {
   readonly held = new Map<string, Held>();
   readonly drains: Drains;
   readonly contents: Contents;
+  readonly parking = new Parking();
+  /** Some content has no file for a reason that may pass. */
+  isUnsettled = false;
   readonly #settings: RegisterSettings;
   readonly #missed: Missed;
+  readonly #recovery: Recovery;
   readonly #buffer = sharedBuffer();
 
   constructor(settings: RegisterSettings) {
@@ -68,29 +73,40 @@ export class Register {
     this.drains = new Drains({ intake, log, contents: this.contents, ready, onRead });
     this.#missed = new Missed({
       clock, log, trust, contents: this.contents, patternOf: settings.foreignPatternOf,
-      taken: (inode) => this.#isTaken(inode),
+      taken: (inode) => this.#isTaken(inode), sizeOf: (content) => this.held.get(inodeOf(content.id))?.measure(),
       take: (part, file, path, pattern) => this.#takePart(part, file, path, pattern),
+    });
+    this.#recovery = new Recovery({
+      log, contents: this.contents, drains: this.drains, held: this.held, patternOf: settings.patternOf,
+      steadyAt: (at) => this.#steadyAt(at),
+      find: (record, listed) => this.#find(record, record, listed),
+      holdPart: (part) => this.#holdPart(part),
+      waitingWith: (print) => this.#waitingWith(print),
+      adopt: (held, content) => this.#adopt(held, content),
+      guarded: (held, action) => this.#guarded(held, action),
     });
   }
 
   /** Takes a file that was just opened. Nothing of it is read before it is settled. */
-  hold(holding: Holding): Held {
+  hold(holding: Holding, unwatch?: () => void): Held {
     const { clock } = this.#settings;
     const { file, path } = holding;
     const place: Place = holding.live ? { kind: 'live' } : { kind: 'left', since: clock.steady(), at: clock.now() };
     const held = new Held(holding, place, this.#steadyAt(file.mtime));
+    held.unwatch = unwatch;
     this.held.set(held.inode, held);
     this.#settings.log('debug', 'file_opened', { path, inode: held.inode, size: file.size });
     this.#settings.opened(held);
     return held;
   }
 
-  /** Decides about all files that have no reader yet, and about the records that have no file yet. */
-  settleAll(grounds: readonly Ground[]): void {
+  /**
+   * Decides about all files that have no reader yet, and about the records that have no file yet. `unopened`: inodes of
+   * files that wait for a descriptor; what they are is decided when they have one.
+   */
+  settleAll(grounds: readonly Ground[], unopened: ReadonlySet<string>): void {
     const waiting = this.#waiting();
-    for (const held of waiting) this.#guarded(held, () => this.#resumeSame(held));
-    const listed: Listed = new Map();
-    for (const record of [...this.contents.pending.values()]) this.#tryRecover(record, listed);
+    this.isUnsettled = !this.#recovery.run(waiting, unopened);
     this.searchMissed(grounds);
     const ages = waiting.map((held) => ({ held, path: held.path, id: held.id, mtime: fstatSync(held.fd, { bigint: true }).mtimeNs }));
     for (const { held } of ages.sort(byAge)) this.settle(held);
@@ -100,6 +116,7 @@ export class Register {
   searchMissed(grounds: readonly Ground[]): void {
     const read = new Set<string>();
     for (const { path, place, reader } of this.held.values()) if (place.kind === 'live' && reader !== undefined) read.add(path);
+    for (const { path, place, content } of this.parking.values()) if (place.kind === 'live' && content !== undefined) read.add(path);
     this.#missed.search(grounds, (path) => read.has(path));
   }
 
@@ -110,8 +127,11 @@ export class Register {
       const size = held.measure();
       if (size === 0) return;
       const compression = compressionOf(held.opening);
-      if (compression === 'gzip' || compression === 'zstd') return this.#refuse(held, packedProblem(held.path, compression));
-      if (compression === undefined || [...this.held.values()].some((other) => held.copies(other, size))) return;
+      if (compression === 'gzip' || compression === 'zstd') {
+        this.drop(held);
+        return this.#settings.refused(held, packedProblem(held.path, compression));
+      }
+      if (compression === undefined || [...this.held.values()].some((other) => held.copies(other, size)) || this.parking.holdsCopy(held, size)) return;
       this.#beginNew(held);
     });
   }
@@ -125,86 +145,88 @@ export class Register {
     held.lastTold = undefined;
     held.opening = Buffer.alloc(0);
     held.found = 0;
-    this.#rehome(content);
+    this.#rehome(content, 'lost_on_truncation');
     this.settle(held);
   }
 
   /** Nothing can come any more from a file that left: closes it. A copy at a followed path goes on with its content. */
   finish(held: Held): void {
     if (this.held.get(held.inode) !== held) return;
-    this.#drop(held);
+    this.drop(held);
     const { content } = held;
     if (content === undefined) return;
     const heir = this.#waitingWith(content.fingerprint());
-    if (heir === undefined) this.contents.end(content);
-    else this.#adopt(heir, content);
+    if (heir === undefined) return this.contents.end(content);
+    this.#adopt(heir, content);
+  }
+
+  /** Gives back the descriptor of a file that stands at its end. False: it has more to be read. */
+  park(held: Held): boolean {
+    if (!this.parking.take(held)) return false;
+    this.held.delete(held.inode);
+    held.release();
+    return true;
+  }
+
+  /** Goes on with a parked file, which was just opened again. */
+  reopen(parked: Parked, file: OpenedFile, place: Place, path: string): Held {
+    this.parking.remove(parked);
+    const held = this.hold({ ...parked, file, path, live: true }, parked.unwatch);
+    held.place = place;
+    if (parked.content !== undefined) this.#adopt(held, parked.content);
+    return held;
+  }
+
+  /** A parked file is not where it was: its content goes on wherever it lies now. */
+  leave(parked: Parked): void {
+    this.parking.drop(parked);
+    const { content, place } = parked;
+    if (content === undefined) return;
+    this.#rehome(content, 'lost_while_down');
+    const heir = this.held.get(inodeOf(content.id));
+    // The grace goes on: it began when the file left its path.
+    if (heir?.content === content && heir.place.kind === 'left' && place.kind === 'left') heir.place = place;
+  }
+
+  /** Nothing can come any more from a parked file that left, unless something still waits for it. */
+  finishParked(parked: Parked): void {
+    const { content } = parked;
+    const { intake } = this.#settings;
+    if (content !== undefined && (intake.awaited(content.source) || intake.pinned(content.source) !== undefined)) return;
+    this.parking.drop(parked);
+    if (content !== undefined) this.contents.end(content);
+  }
+
+  /** Closes a file. What becomes of its content is the caller's matter. */
+  drop(held: Held): void {
+    this.held.delete(held.inode);
+    held.close();
   }
 
   /** Frees all descriptors. */
   close(): void {
-    for (const held of [...this.held.values()]) this.#drop(held);
-  }
-
-  #resumeSame(held: Held): void {
-    for (const record of this.contents.pending.values()) {
-      if (sameFile(record.id, held.id) && holds(held.fd, record)) return this.#resume(held, record);
-    }
-  }
-
-  #resume(held: Held, record: FileRecord): void {
-    this.#settings.log('info', 'resumed_at', { path: held.path, offset: record.offset });
-    const { left: at } = record;
-    if (held.place.kind === 'left' && at !== undefined) held.place = { kind: 'left', since: this.#steadyAt(at), at };
-    this.#adopt(held, this.contents.resume(record, held.fd, held.id, held.pattern ?? this.#settings.patternOf(record.via ?? record.path)));
-  }
-
-  #tryRecover(record: FileRecord, listed: Listed): void {
-    try {
-      this.#recover(record, listed);
-    } catch (error) {
-      // The record stays pending: it is tried again when the next file turns up, and after the next start.
-      this.#settings.log('warn', 'source_problem', { ...ioProblem(record.path, error) });
-    }
-  }
-
-  /** A record whose file was not among the followed ones: rotated, copied, compressed, or gone. */
-  #recover(record: FileRecord, listed: Listed): void {
-    // Nothing is left to read of it, so its file is not sought; one that turns up by itself is known.
-    const found = isSpent(record) ? [] : this.#find(record, record, listed);
-    const [first] = found;
-    if (first?.kind === 'plain') return this.#resume(this.#holdPart(first), record);
-    const waiting = this.#waitingWith(record);
-    if (waiting !== undefined) {
-      for (const each of found) closeSync(each.file.fd);
-      return this.#resume(waiting, record);
-    }
-    if (first !== undefined) {
-      const content = this.contents.resume(record, undefined, record.id, this.#settings.patternOf(record.via ?? record.path));
-      return void this.drains.run(content, found, record);
-    }
-    if (isSpent(record) || this.#mayReturn(record)) return;
-    this.contents.pending.delete(record.key);
-    this.contents.lose('lost_while_down', record.path, record.offset, record.size);
-  }
-
-  /** Its file is only out of reach for now: not permitted, or its folder is not mounted. */
-  #mayReturn(record: FileRecord): boolean {
-    const stats = lstatSync(record.path, { bigint: true, throwIfNoEntry: false });
-    if (stats !== undefined) return sameFile(fileId(stats), record.id) && ![...this.held.values()].some((held) => sameFile(held.id, record.id));
-    return lstatSync(dirname(record.path), { throwIfNoEntry: false }) === undefined;
+    for (const held of [...this.held.values()]) this.drop(held);
+    for (const parked of this.parking.values()) this.parking.drop(parked);
   }
 
   /** Finds another file that holds the content, which lost its own. */
-  #rehome(content: Content): void {
-    const print = content.fingerprint();
-    const heir = this.#waitingWith(print);
-    if (heir !== undefined) return this.#adopt(heir, content);
-    const found = this.#find(content, { ...print, id: content.id });
-    const [first] = found;
-    if (first?.kind === 'plain') return this.#adopt(this.#holdPart(first), content);
-    if (first !== undefined) return void this.drains.run(content, found, print);
-    this.contents.lose('lost_on_truncation', content.path, content.lineStart, content.size);
-    this.contents.end(content);
+  #rehome(content: Content, loss: 'lost_on_truncation' | 'lost_while_down'): void {
+    try {
+      const print = content.fingerprint();
+      const heir = this.#waitingWith(print);
+      if (heir !== undefined) return this.#adopt(heir, content);
+      const found = this.#find(content, { ...print, id: content.id });
+      const [first] = found;
+      if (first?.kind === 'plain') return this.#adopt(this.#holdPart(first), content);
+      if (first !== undefined) return void this.drains.run(content, found, print);
+      if (lstatSync(dirname(content.path), { throwIfNoEntry: false }) === undefined) return this.contents.suspend(content);
+      this.contents.lose(loss, content.path, content.lineStart, content.size);
+      this.contents.end(content);
+    } catch (error) {
+      this.#settings.log('warn', 'source_problem', { ...ioProblem(content.path, error) });
+      this.isUnsettled = true;
+      this.contents.suspend(content);
+    }
   }
 
   #adopt(held: Held, content: Content): void {
@@ -240,7 +262,7 @@ export class Register {
   }
 
   #isTaken(inode: string): boolean {
-    return this.held.has(inode) || this.drains.reads(inode);
+    return this.held.has(inode) || this.parking.get(inode) !== undefined || this.drains.reads(inode);
   }
 
   #holdPart({ file, path }: Found): Held {
@@ -258,22 +280,10 @@ export class Register {
     return steady(clock.steady() - Math.max(0, Number(clock.now() - at) / 1e6));
   }
 
-  #waiting(): Held[] {
-    return [...this.held.values()].filter((held) => held.reader === undefined);
-  }
+  readonly #waiting = (): Held[] => [...this.held.values()].filter((held) => held.reader === undefined);
 
   #waitingWith(print: Fingerprint): Held | undefined {
     return print.head.length === 0 ? undefined : this.#waiting().find((held) => holds(held.fd, print));
-  }
-
-  #refuse(held: Held, problem: Problem): void {
-    this.#drop(held);
-    this.#settings.refused(held, problem);
-  }
-
-  #drop(held: Held): void {
-    this.held.delete(held.inode);
-    held.close();
   }
 
   /** A file that cannot be read is a problem of that file alone. */

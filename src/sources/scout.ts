@@ -28,11 +28,30 @@ export interface Find {
   readonly pattern: FollowPattern;
 }
 
+/** A file nobody holds yet, for which there was no descriptor. */
+export interface Candidate {
+  readonly path: string;
+  readonly inode: string;
+  readonly pattern: FollowPattern;
+}
+
+/** What is known of files already. */
+export interface Known {
+  /** The path under which a file with this inode is held; undefined if it is not. */
+  readonly held: (inode: string) => string | undefined;
+  /** The file is followed without being open, and has not changed. */
+  readonly isParked: (inode: string, stats: BigIntStats, path: string) => boolean;
+  /** So many more files may be opened. */
+  readonly room: number;
+}
+
 export interface Sighting {
   /** Inode to path, for the files that `held` knows. Of several paths the one it had before is kept. */
   readonly seen: ReadonlyMap<string, string>;
   /** Files nobody holds yet, opened; the caller owns them. */
   readonly opened: readonly Find[];
+  /** Those that would be opened if there were room. */
+  readonly crowd: readonly Candidate[];
   /** Where else parts of what is followed may lie. */
   readonly grounds: readonly Ground[];
 }
@@ -90,10 +109,10 @@ export class Scout {
     return stats === undefined ? undefined : inode(stats);
   }
 
-  /** `held`: the path under which a file with this inode is held; undefined if it is not. */
-  look(held: (inode: string) => string | undefined): Sighting {
+  look({ held, isParked, room }: Known): Sighting {
     const seen = new Map<string, string>();
     const opened: Find[] = [];
+    const crowd: Candidate[] = [];
     const taken = new Set<string>();
     const grounds = new Map<string, Ground>();
     for (const pattern of this.#patterns) {
@@ -102,20 +121,26 @@ export class Scout {
         if (stats === undefined) this.#cured(path);
         if (stats === undefined || taken.has(inode(stats))) continue;
         const known = held(inode(stats));
-        if (known !== undefined) {
-          const at = linked ? real(path) : path;
+        const at = linked ? real(path) : path;
+        if (known !== undefined || isParked(inode(stats), stats, at)) {
           if (known === at || !seen.has(inode(stats))) seen.set(inode(stats), at);
           continue;
         }
-        const file = this.#open(path, stats, pattern.from);
-        if (file === undefined) continue;
+        const found = opened.length < room ? this.#open(path, stats, pattern.from) : undefined;
+        if (found !== undefined) opened.push(found);
+        else if (opened.length >= room && this.#mayOpen(path, stats)) crowd.push({ path, inode: inode(stats), pattern: pattern.from });
+        else continue;
         taken.add(inode(stats));
-        opened.push({ file, path: file.target ?? path, via: file.target === undefined ? undefined : path, pattern: pattern.from });
-        if (file.target !== undefined) this.#linkedTo(file.target, pattern.from);
       }
     }
     for (const target of this.#targets.keys()) grounds.set(target, { folder: dirname(target), only: target });
-    return { seen, opened, grounds: [...grounds.values()] };
+    return { seen, opened, crowd, grounds: [...grounds.values()] };
+  }
+
+  /** Opens what had to wait, if it is still there. */
+  open({ path, pattern }: Candidate): Find | undefined {
+    const { stats } = this.#target(path, pattern);
+    return stats === undefined ? undefined : this.#open(path, stats, pattern);
   }
 
   /** Says once that a file is not followed, and remembers it until the file changes. */
@@ -135,9 +160,15 @@ export class Scout {
     return expand(pattern, visit, (path, error) => this.refuse(path, ioProblem(path, error)));
   }
 
-  #open(path: string, stats: BigIntStats, { trust = this.#settings.trust, links }: FollowPattern): OpenedFile | undefined {
+  /** It was not refused as it is now. */
+  #mayOpen(path: string, stats: BigIntStats): boolean {
     const refusal = this.#refused.get(path);
-    if (refusal !== undefined && refusal.stamp === stampOf(stats) && !isPassing(refusal.problem.kind)) return undefined;
+    return refusal === undefined || refusal.stamp !== stampOf(stats) || isPassing(refusal.problem.kind);
+  }
+
+  #open(path: string, stats: BigIntStats, pattern: FollowPattern): Find | undefined {
+    if (!this.#mayOpen(path, stats)) return undefined;
+    const { trust = this.#settings.trust, links } = pattern;
     if (this.#isOwn(path)) {
       this.refuse(path, ownProblem(path), stats);
       return undefined;
@@ -146,7 +177,10 @@ export class Scout {
     if (opening.kind === 'refused') this.refuse(path, opening.problem, stats);
     if (opening.kind !== 'opened') return undefined;
     this.#cured(path);
-    return opening.file;
+    const { file } = opening;
+    if (file.target === undefined) return { file, path, via: undefined, pattern };
+    this.#linkedTo(file.target, pattern);
+    return { file, path: file.target, via: path, pattern };
   }
 
   /** What a name leads to: itself, or what it points to where links are followed. */

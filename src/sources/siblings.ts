@@ -110,7 +110,7 @@ export function siblingAt(path: string): Sibling | undefined {
 
 /**
  * All files next to `path` that hold the content of the fingerprint, the very same file (`id`) first. Opened: the caller
- * owns them. Same name and age are no proof: only bytes are.
+ * owns them. Same name and age are no proof: only bytes are. Throws when there is no descriptor to look with.
  */
 export function findContent(path: string, id: FileId, print: Fingerprint, search: SiblingSearch): Found[] {
   const chain = family(path);
@@ -134,6 +134,7 @@ function findOnce(all: readonly Sibling[], id: FileId, print: Fingerprint, searc
   for (const sibling of siblings.sort((a, b) => Number(sameFile(b.id, id)) - Number(sameFile(a.id, id)))) {
     const opening = openSafely(sibling.path, search.trust);
     if (opening.kind === 'absent') moved = true;
+    if (opening.kind === 'refused' && opening.problem.kind === 'too_many_files') throw new Error(opening.problem.why);
     if (opening.kind !== 'opened') continue;
     const same = sameFile(opening.file.id, sibling.id);
     if (!same) moved = true;

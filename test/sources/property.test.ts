@@ -64,12 +64,12 @@ class Writer {
   }
 }
 
-async function run(ops: readonly Op[], glob: string): Promise<{ written: string[]; got: string[] }> {
+async function run(ops: readonly Op[], glob: string, budget = 100): Promise<{ written: string[]; got: string[] }> {
   const bench = new Bench();
   const writer = new Writer(bench);
   let up = false;
   const start = (): void => {
-    if (!up) bench.start([glob], { options: { sweepMs: 15, busySweepMs: 5, graceMs: 15 } });
+    if (!up) bench.start([glob], { options: { sweepMs: 15, busySweepMs: 5, graceMs: 15, budget } });
     up = true;
   };
   const stop = async (keep: boolean): Promise<void> => {
@@ -115,6 +115,13 @@ it.each(['a.log', 'a.log*'])('any sequence of writes, rotations and restarts: ev
     const { written, got } = await run(ops, glob);
     expect([...got].sort()).toEqual([...written].sort());
   }), { numRuns: Number(process.env["RUNS"] ?? 40) });
+}, 120_000);
+
+it.each(['a.log', 'a.log*'])('the same with a single descriptor (%s)', async (glob) => {
+  await fc.assert(fc.asyncProperty(fc.array(op(false), { maxLength: 14 }), async (ops) => {
+    const { written, got } = await run(ops, glob, 1);
+    expect([...got].sort()).toEqual([...written].sort());
+  }), { numRuns: Number(process.env["RUNS"] ?? 20) });
 }, 120_000);
 
 it('with kills, too, no line is missing and none is invented', async () => {

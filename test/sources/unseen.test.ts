@@ -98,7 +98,7 @@ describe('parts that went through the path unseen', () => {
     const missed = new Missed({
       clock: { ...clock, now: () => nanos(clock.now() + 10_000_000_000n) },
       log: bench.journal.log, trust: { kind: 'any' }, contents: new Contents(new FakeIntake(), bench.journal.log, []),
-      taken: () => false, patternOf: (glob) => { asked += 1; return { glob }; }, take: () => undefined,
+      taken: () => false, sizeOf: () => undefined, patternOf: (glob) => { asked += 1; return { glob }; }, take: () => undefined,
     });
     const search = (): number => {
       missed.search([{ folder: bench.folder.at('logs'), only: undefined }], () => false);
