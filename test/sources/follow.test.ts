@@ -35,7 +35,7 @@ describe('reading', () => {
     expect(bench.intake.sources[0]?.info).toMatchObject({ runtime: 'urunc', scheme: 'C' });
   });
 
-  it('completes a line that was written in pieces, once', async () => {
+  it('L1: completes a line that was written in pieces, once', async () => {
     bench.folder.write('a.log', 'one\ntw');
     bench.start(['a.log']);
     await bench.expectLines(['one']);
@@ -46,21 +46,21 @@ describe('reading', () => {
     await bench.expectLines(['one', 'two', 'three']);
   });
 
-  it('skips a byte order mark and keeps carriage returns, NULs and bad UTF-8 to the reader of lines', async () => {
+  it('L3: skips a byte order mark and keeps carriage returns, NULs and bad UTF-8 to the reader of lines', async () => {
     bench.folder.write('a.log', Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from('one\r\n\0\0two\n\n'), Buffer.from([0xff, 0x0a])]));
     bench.start(['a.log']);
     await bench.expectLines(['one\r', '\0\0two', '', '\ufffd']);
     expect(bench.intake.sources[0]?.lines[0]?.offset).toBe(3);
   });
 
-  it('reads lines that lie on chunk ends and lines of up to 1 MiB exactly', async () => {
+  it('L5: reads lines that lie on chunk ends and lines of up to 1 MiB exactly', async () => {
     const lines = ['x'.repeat((256 << 10) - 1), 'y'.repeat(256 << 10), 'short', 'z'.repeat(1 << 20), 'é'.repeat(200_000), 'end'];
     bench.folder.write('a.log', lines.map((line) => `${line}\n`).join(''));
     bench.start(['a.log']);
     await bench.expectLines(lines);
   });
 
-  it('names a line that is too long, keeps its head, and reads its neighbours; memory and time stay bounded', async () => {
+  it('L2: names a line that is too long, keeps its head, and reads its neighbours; memory and time stay bounded', async () => {
     const path = bench.folder.write('a.log', 'before\n');
     const piece = Buffer.alloc(10 << 20, 'x');
     for (let count = 0; count < 10; count++) appendFileSync(path, piece);
@@ -109,7 +109,7 @@ describe('reading', () => {
     expect(bench.journal.find('source_problem')?.fields).toMatchObject({ kind: 'unsupported' });
   });
 
-  it('stops reading when paused, says what it is behind, and still opens what is rotated', async () => {
+  it('R4: stops reading when paused, says what it is behind, and still opens what is rotated', async () => {
     bench.folder.write('a.log', 'one\n');
     bench.start(['a.log']);
     await bench.expectLines(['one']);
@@ -126,7 +126,7 @@ describe('reading', () => {
     await bench.expectLines(['one', 'two', 'three']);
   });
 
-  it('finds bytes no watch announced, and counts them', async () => {
+  it('W3: finds bytes no watch announced, and counts them', async () => {
     bench.folder.write('a.log', 'one\n');
     mkdirSync(bench.folder.at('other'));
     linkSync(bench.folder.at('a.log'), bench.folder.at('other/name'));
@@ -148,7 +148,7 @@ describe('reading', () => {
     expect(bench.follower.counters['wake_missed']).toBe(0);
   });
 
-  it('goes on without watches, faster and saying so once', async () => {
+  it('W2: goes on without watches, faster and saying so once', async () => {
     bench.folder.write('a.log', 'one\n');
     const wakes = noWakes();
     bench.start(['a.log'], { wakes: { ...wakes, start: (sleeper) => { sleeper.deaf('ENOSPC', 'no space'); sleeper.deaf('ENOSPC', 'no space'); } } });
@@ -160,7 +160,7 @@ describe('reading', () => {
 });
 
 describe('rotation', () => {
-  it('reads late writes to the renamed file until nothing awaits or pins them, then lets go', async () => {
+  it('R1: reads late writes to the renamed file until nothing awaits or pins them, then lets go', async () => {
     bench.folder.write('a.log', 'one\n');
     bench.start(['a.log']);
     await bench.expectLines(['one']);
@@ -187,7 +187,7 @@ describe('rotation', () => {
     expect(bench.follower.counters['files_open']).toBe(1);
   });
 
-  it('reads every part when it was rotated several times between two looks', async () => {
+  it('R2: reads every part when it was rotated several times between two looks', async () => {
     const old = statSync(bench.folder.write('a.log.1', 'long ago\n'), { bigint: true });
     // An old part is older than the file by more than a tick of the file system's clock.
     await until(() => {
@@ -229,7 +229,7 @@ describe('rotation', () => {
     await bench.expectLines(['one', 'two', 'three', 'four', 'five']);
   });
 
-  it('reads a deleted file to its end and the new one of the same name from its beginning', async () => {
+  it('R6: reads a deleted file to its end and the new one of the same name from its beginning', async () => {
     bench.folder.write('a.log', 'one\n');
     bench.start(['a.log']);
     await bench.expectLines(['one']);
@@ -239,7 +239,7 @@ describe('rotation', () => {
     await bench.expectLines(['one', 'last', 'new and longer than the old one']);
   });
 
-  it('follows copytruncate, also when the file has grown past the old place before the next look', async () => {
+  it('R5: follows copytruncate, also when the file has grown past the old place before the next look', async () => {
     bench.folder.write('a.log', 'one\ntwo\n');
     bench.start(['a.log']);
     await bench.expectLines(['one', 'two']);
@@ -253,7 +253,7 @@ describe('rotation', () => {
     await until(() => bench.intake.sources[0]?.state === 'ended');
   });
 
-  it.each(['a.log', 'a.log*'])('reads the unread end out of the copy after copytruncate (%s)', async (glob) => {
+  it.each(['a.log', 'a.log*'])('R5: reads the unread end out of the copy after copytruncate (%s)', async (glob) => {
     bench.folder.write('a.log', 'one\n');
     bench.start([glob]);
     await bench.expectLines(['one']);
@@ -268,7 +268,7 @@ describe('rotation', () => {
     expect(bench.follower.counters['lost']).toBe(0);
   });
 
-  it('counts what was truncated away unread', async () => {
+  it('R5: counts what was truncated away unread', async () => {
     bench.folder.write('a.log', 'one\n');
     bench.start(['a.log']);
     await bench.expectLines(['one']);
@@ -281,7 +281,7 @@ describe('rotation', () => {
     expect(bench.journal.find('lost_on_truncation')?.fields).toMatchObject({ from: 4, to: 15 });
   });
 
-  it('reads two files that begin with the same KiB completely, and an identical copy not at all', async () => {
+  it('R9: reads two files that begin with the same KiB completely, and an identical copy not at all', async () => {
     const header = `${'#'.repeat(1500)}\n`;
     bench.folder.write('a.log', `${header}a\n`);
     bench.folder.write('b.log', `${header}b\n`);
@@ -295,7 +295,7 @@ describe('rotation', () => {
     await bench.expectLines([header.trim(), 'a', header.trim(), 'b', 'a2', header.trim(), 'a', 'c']);
   });
 
-  it('reads a file with two names once', async () => {
+  it('R10: reads a file with two names once', async () => {
     bench.folder.write('a.log', 'one\n');
     linkSync(bench.folder.at('a.log'), bench.folder.at('b.log'));
     bench.start(['a.log', '*.log', 'b.log']);
@@ -319,26 +319,26 @@ describe('refusals', () => {
     expect(bench.lines).toEqual([]);
   };
 
-  it('a FIFO, without ever blocking', async () => {
+  it('S1: a FIFO, without ever blocking', async () => {
     execFileSync('mkfifo', [bench.folder.at('a.log')]);
     bench.start(['a.log']);
     await refusal('not_regular');
   });
 
-  it('a directory', async () => {
+  it('S1: a directory', async () => {
     mkdirSync(bench.folder.at('logs'));
     bench.start(['logs']);
     await refusal('directory');
   });
 
-  it('a symbolic link', async () => {
+  it('S1: a symbolic link', async () => {
     bench.folder.write('real.txt', 'one\n');
     symlinkSync('real.txt', bench.folder.at('a.log'));
     bench.start(['a.log']);
     await refusal('link');
   });
 
-  it('a file others may write to, until its mode is mended', async () => {
+  it('S1: a file others may write to, until its mode is mended', async () => {
     bench.folder.write('a.log', 'one\n');
     chmodSync(bench.folder.at('a.log'), 0o666);
     bench.start(['a.log']);
@@ -349,7 +349,7 @@ describe('refusals', () => {
     expect(bench.journal.count('file_refused')).toBe(1);
   });
 
-  it('a second name in a folder where everybody may make one, but not if anybody is trusted', async () => {
+  it('S1: a second name in a folder where everybody may make one, but not if anybody is trusted', async () => {
     bench.folder.write('a.log', 'one\n');
     linkSync(bench.folder.at('a.log'), bench.folder.at('b'));
     chmodSync(bench.folder.path, 0o1777);
@@ -373,7 +373,7 @@ describe('refusals', () => {
     await refusal('own_output');
   });
 
-  it.skipIf(process.geteuid?.() === 0)('a file without permission, until it is given', async () => {
+  it.skipIf(process.geteuid?.() === 0)('S3: a file without permission, until it is given', async () => {
     bench.folder.write('a.log', 'one\n');
     chmodSync(bench.folder.at('a.log'), 0);
     bench.start(['a.log']);
@@ -382,7 +382,7 @@ describe('refusals', () => {
     await bench.expectLines(['one']);
   });
 
-  it.skipIf(process.geteuid?.() !== 0)('a file of another user, unless he is named', async () => {
+  it.skipIf(process.geteuid?.() !== 0)('S1: a file of another user, unless he is named', async () => {
     bench.folder.write('a.log', 'one\n');
     execFileSync('chown', ['4711', bench.folder.at('a.log')]);
     bench.start(['a.log']);

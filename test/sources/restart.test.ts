@@ -47,7 +47,7 @@ describe('restart', () => {
     expect(bench.intake.sources[0]?.info.fresh).toBe(false);
   });
 
-  it('completes a half line that was there before, once', async () => {
+  it('L1: completes a half line that was there before, once', async () => {
     bench.folder.write('a.log', 'one\ntw');
     bench.start(['a.log']);
     await bench.expectLines(['one']);
@@ -67,7 +67,7 @@ describe('restart', () => {
     await bench.expectLines([...list(0, 6), ...list(3, 6)]);
   });
 
-  it('keeps the key over rename rotation while down, and reads the rest there first', async () => {
+  it('R3: keeps the key over rename rotation while down, and reads the rest there first', async () => {
     await firstRun(5);
     const key = bench.records[0]?.key;
     bench.folder.append('a.log', text(5, 8));
@@ -78,7 +78,7 @@ describe('restart', () => {
     expect(bench.intake.sources.map((source) => [source.info.key === key, source.info.rank, source.info.fresh])).toEqual([[true, 0, false], [false, 1, false]]);
   });
 
-  it.each([['.gz', gzipSync], ['.zst', zstdCompressSync]] as const)('finds the rest in a compressed part (%s), and a whole part after it', async (ending, pack) => {
+  it.each([['.gz', gzipSync], ['.zst', zstdCompressSync]] as const)('R3: finds the rest in a compressed part (%s), and a whole part after it', async (ending, pack) => {
     await firstRun(5, 14);
     const mtime = statSync(bench.folder.at('a.log')).mtimeMs / 1000;
     unlinkSync(bench.folder.at('a.log'));
@@ -95,7 +95,7 @@ describe('restart', () => {
     expect(bench.follower.counters['lost']).toBe(0);
   });
 
-  it('finds the rest in a dated part, and parts that came and went while down', async () => {
+  it('R3: finds the rest in a dated part, and parts that came and went while down', async () => {
     await firstRun(5);
     bench.folder.append('a.log', text(5, 7));
     renameSync(bench.folder.at('a.log'), bench.folder.at('a.log-20261120'));
@@ -106,7 +106,7 @@ describe('restart', () => {
     await bench.expectLines(list(0, 11));
   });
 
-  it('finds the rest in the copy after copytruncate while down, even if the file has grown past the place', async () => {
+  it('R5: finds the rest in the copy after copytruncate while down, even if the file has grown past the place', async () => {
     await firstRun(5);
     bench.folder.append('a.log', text(5, 7));
     copyFileSync(bench.folder.at('a.log'), bench.folder.at('a.log.1'));
@@ -156,7 +156,7 @@ describe('restart', () => {
     expect(bench.intake.sources[0]?.info.runtime).toBe('urunc');
   });
 
-  it('says and counts what was lost while down', async () => {
+  it('R4: says and counts what was lost while down', async () => {
     await firstRun(5, 14);
     unlinkSync(bench.folder.at('a.log'));
     bench.folder.write('a.log', 'something else\n');
@@ -166,7 +166,7 @@ describe('restart', () => {
     expect(bench.journal.find('lost_while_down')).toMatchObject({ level: 'error', fields: { path: bench.folder.at('a.log'), from: 14, to: 35 } });
   });
 
-  it('does not take a part for lost while its folder is away', async () => {
+  it('R8: does not take a part for lost while its folder is away', async () => {
     await firstRun(5, 14);
     renameSync(bench.folder.path, `${bench.folder.path}-away`);
     bench.start(['a.log']);
