@@ -76,7 +76,7 @@ function addRun(top: Command): void {
     .option('--otlp <url>', 'send to this OTLP/gRPC endpoint, http://host:port or https://host:port')
     .option('--state-dir <dir>', 'where to remember what was sent')
     .option('--host-id <id>', 'host id that goes into every trace id')
-    .option('--from <place>', 'where to begin in files seen for the first time: beginning or end')
+    .option('--from <place>', 'where to begin in files seen for the first time: beginning, end, or a time ago such as -1h')
     .option('--config <file>', 'configuration (default /etc/shimtrace/shimtrace.yaml, if there)')
     .option('--log-level <level>', 'trace, debug, info, warn or error')
     .addHelpText('after', examples(

@@ -34,7 +34,6 @@ export function problemCode({ kind }: Problem): ExitCode {
     case 'compressed':
     case 'damaged':
     case 'own_output':
-    case 'unsupported':
       return EXIT.data;
     case 'too_many_files':
     case 'unreadable':

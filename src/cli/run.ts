@@ -3,6 +3,7 @@ import process from 'node:process';
 import type { Config } from '../config/config.ts';
 import { DEFAULT_URL } from '../delivery/endpoint.ts';
 import { Ledger } from '../engine/ledger.ts';
+import { nanos } from '../model/time.ts';
 import { Follower } from '../sources/follow.ts';
 import { lockFolder } from '../sources/lock.ts';
 import { StateFile } from '../sources/state.ts';
@@ -117,7 +118,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
 }
 
 const followOptions = (config: Config): NonNullable<ConstructorParameters<typeof Follower>[0]['options']> => ({
-  from: { kind: config.from },
+  from: typeof config.from === 'string' ? { kind: config.from } : { kind: 'since', notBefore: nanos(systemClock.now() - BigInt(config.from.ago)) },
   sweepMs: config.sweep / 1e6,
   graceMs: config.rotateGrace / 1e6,
   deletedMax: config.limits.heldDeleted,

@@ -1,6 +1,7 @@
 import type { Duration } from '../model/time.ts';
 import type { Attributes } from '../model/trace.ts';
 import { COMPRESSION, FROM, LINKS, LOG_FORMAT, LOG_LEVEL, SCHEMA, TRUST } from './schema.ts';
+import { parseAgo } from './units.ts';
 import type { Bytes } from './units.ts';
 import type { Header, Origin, Value, Values } from './values.ts';
 
@@ -8,7 +9,7 @@ import type { Header, Origin, Value, Values } from './values.ts';
 export interface Config {
   /** Empty: what is found on the host. */
   readonly sources: readonly SourceConfig[];
-  readonly from: (typeof FROM)[number];
+  readonly from: (typeof FROM)[number] | { readonly ago: Duration };
   readonly otlp: {
     /** Undefined: http://localhost:4317 when that answers. */
     readonly endpoint: string | undefined;
@@ -64,7 +65,7 @@ export function configOf(settings: Settings): Config {
   const values: Values = new Map([...settings].flatMap(([path, { value }]) => (value === undefined ? [] : [[path, value]])));
   return {
     sources: need(values, 'sources', 'list').map(sourceOf),
-    from: choice(values, 'from', FROM),
+    from: fromOf(values),
     otlp: {
       endpoint: text(values, 'otlp.endpoint'),
       headers: need(values, 'otlp.headers', 'headers'),
@@ -87,6 +88,11 @@ export function configOf(settings: Settings): Config {
     telemetry: need(values, 'telemetry', 'boolean'),
     log: { level: choice(values, 'log.level', LOG_LEVEL), format: choice(values, 'log.format', LOG_FORMAT) },
   };
+}
+
+function fromOf(values: Values): Config['from'] {
+  const ago = parseAgo(need(values, 'from', 'text'));
+  return ago === undefined ? choice(values, 'from', FROM) : { ago };
 }
 
 function sourceOf(values: Values): SourceConfig {

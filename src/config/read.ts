@@ -1,7 +1,7 @@
 import type { Attributes } from '../model/trace.ts';
 import type { SettingType } from './schema.ts';
 import { didYouMean } from './suggest.ts';
-import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
+import { formatDuration, formatSize, parseAgo, parseDuration, parseSize } from './units.ts';
 import type { Header, Value } from './values.ts';
 
 export type Reading = { readonly kind: 'value'; readonly value: Value; readonly warning?: string } | { readonly kind: 'bad'; readonly what: string };
@@ -25,6 +25,8 @@ export function readText(type: SettingType, text: string): Reading {
       return readUrl(type.use, text);
     case 'choice':
       return type.of.includes(text) ? good({ kind: 'text', value: text }) : bad(`${quote(text)} is none of ${type.of.join(', ')}.${didYouMean(text, type.of)}`);
+    case 'place':
+      return type.of.includes(text) || parseAgo(text) !== undefined ? good({ kind: 'text', value: text }) : bad(`${quote(text)} is none of ${describeType(type).replace('one of ', '')}.${didYouMean(text, type.of)}`);
     case 'duration':
       return readDuration(type, text);
     case 'size':
@@ -120,6 +122,8 @@ export function describeType(type: SettingType): string {
       return 'a URL';
     case 'choice':
       return `one of ${type.of.join(', ')}`;
+    case 'place':
+      return `one of ${type.of.join(', ')}, -DURATION`;
     case 'duration':
       return 'a duration';
     case 'size':
@@ -157,6 +161,7 @@ export function hint(type: SettingType): string {
     case 'text':
     case 'path':
     case 'choice':
+    case 'place':
     case 'boolean':
     case 'integer':
       return `Write ${describeType(type)}.`;

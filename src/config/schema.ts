@@ -11,6 +11,8 @@ export type SettingType =
   /** `grpc`: scheme, host and port only. */
   | { readonly kind: 'url'; readonly use: 'grpc' | 'web' }
   | { readonly kind: 'choice'; readonly of: readonly string[] }
+  /** One of these, or a duration before now: `-1h`. */
+  | { readonly kind: 'place'; readonly of: readonly string[] }
   | { readonly kind: 'duration'; readonly min: Duration; readonly max: Duration }
   | { readonly kind: 'size'; readonly min: Bytes; readonly max: Bytes }
   | { readonly kind: 'boolean' }
@@ -70,7 +72,7 @@ export const SOURCE_DEFAULTS = SOURCE.flatMap(({ path, default: preset }): [stri
 /** Every setting there is, in the order in which people meet them. */
 export const SCHEMA: readonly Setting[] = [
   setting('sources', { kind: 'list', of: SOURCE }, { kind: 'list', value: [] }, 'What is read; nothing here means what is found on the host.'),
-  setting('from', { kind: 'choice', of: FROM }, text('beginning'), 'Where a file that was never seen before is read from.'),
+  setting('from', { kind: 'place', of: FROM }, text('beginning'), 'Where a file that was never seen before is read from.'),
   setting('otlp.endpoint', { kind: 'url', use: 'grpc' }, undefined, 'OTLP/gRPC back-end; without it http://localhost:4317 when that answers.'),
   setting('otlp.headers', { kind: 'headers' }, { kind: 'headers', value: [] }, 'Headers of every request, such as an access token.'),
   setting('otlp.timeout', time(MILLISECOND, HOUR), length(duration(10 * SECOND)), 'How long one request may take.'),

@@ -26,6 +26,9 @@ export function parseDuration(text: string): Duration | undefined {
   return rest === '' && Number.isSafeInteger(sum) ? duration(sum) : undefined;
 }
 
+/** `-1h`: so long ago. Undefined: it says no such thing. */
+export const parseAgo = (text: string): Duration | undefined => (text.startsWith('-') ? parseDuration(text.slice(1)) : undefined);
+
 /** `32MiB`, `64KiB`, `500MB`, `4096B`. The unit is required: nobody should have to guess what 32 was meant to be. */
 export function parseSize(text: string): Bytes | undefined {
   const [, number, unit] = /^(\d{1,16}(?:\.\d{1,6})?) ?([A-Za-z]{1,3})$/.exec(text) ?? [];

@@ -164,6 +164,10 @@ export class Reading {
         count(this.verdicts.ignored, match.name);
         return undefined;
       case 'event': {
+        if (this.info.notBefore !== undefined && time < this.info.notBefore) {
+          count(this.verdicts.ignored, 'older than asked');
+          return undefined;
+        }
         const container = entry.get(source.container);
         if (container === undefined) return 'bad-container-id';
         const event = { time, spelling: match.spelling, line: entry.line(), source: this.id, rank: this.info.rank, offset, kept: this.info.kept === true };

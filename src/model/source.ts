@@ -24,6 +24,8 @@ export interface SourceInfo {
   readonly rank: number;
   /** Its lines come from the state file, where they stay until their traces are acknowledged. */
   readonly kept?: boolean;
+  /** Older lines are not asked for. */
+  readonly notBefore?: Nanos;
   /** The user's pins for lines from here. */
   readonly runtime?: string;
   readonly scheme?: string;

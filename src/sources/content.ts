@@ -1,4 +1,5 @@
 import type { Intake, SourceId, SourceInfo, SourceKey } from '../model/source.ts';
+import type { Nanos } from '../model/time.ts';
 import { digest, GUARD_BYTES, HEAD_BYTES, readAt } from './identity.ts';
 import type { FileId, Fingerprint } from './identity.ts';
 import type { FileRecord } from './record.ts';
@@ -27,6 +28,8 @@ export class Content {
   readonly path: string;
   /** The link that pointed to this path. */
   readonly via: string | undefined;
+  /** Lines older than this are not asked for. */
+  readonly notBefore: Nanos | undefined;
   /** Where it lies now. */
   id: FileId;
   /** As last seen: bytes, and ns since the epoch. */
@@ -49,6 +52,7 @@ export class Content {
     this.key = info.key;
     this.path = info.name;
     this.via = via;
+    this.notBefore = info.notBefore;
     this.rank = info.rank;
     this.source = intake.begin(info);
     this.id = id;
@@ -115,6 +119,7 @@ export class Content {
       offset: intake.pinned(this.source) ?? this.lineStart,
       path: this.path, size: Math.max(this.size, this.scanned), mtime: this.mtime, rank: this.rank, ended,
       ...(this.left === undefined ? {} : { left: this.left }), ...(this.via === undefined ? {} : { via: this.via }),
+      ...(this.notBefore === undefined ? {} : { notBefore: this.notBefore }),
     };
   }
 }

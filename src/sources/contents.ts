@@ -1,6 +1,8 @@
 import { fstatSync, lstatSync } from 'node:fs';
 import { sourceKey } from '../model/source.ts';
 import type { Intake, SourceKey } from '../model/source.ts';
+import { nanos } from '../model/time.ts';
+import type { Nanos } from '../model/time.ts';
 import { Content, FROM_ZERO, startAtZero } from './content.ts';
 import type { StartingPoint } from './content.ts';
 import { GUARD_BYTES, HEAD_BYTES, holds, readAt } from './identity.ts';
@@ -18,12 +20,16 @@ export interface Beginning {
   readonly via: string | undefined;
   readonly rank: number;
   readonly fresh: boolean;
+  readonly notBefore: Nanos | undefined;
   readonly id: FileId;
   /** ns since the epoch. */
   readonly mtime: bigint;
   readonly start: StartingPoint;
   readonly pattern: FollowPattern | undefined;
 }
+
+/** Where to begin in a file that was there at the very first look and that no record knows; `since`: at its beginning, but older lines are not asked for. */
+export type FirstSight = { readonly kind: 'beginning' } | { readonly kind: 'end' } | { readonly kind: 'since'; readonly notBefore: Nanos };
 
 /** The newest content of a chain of rotated files: a content, or what the last run left of one. */
 export interface Newest {
@@ -102,8 +108,9 @@ export class Contents {
   }
 
   begin(from: Beginning): Content {
-    const { key, path, via, rank, fresh, pattern } = from;
+    const { key, path, via, rank, fresh, notBefore, pattern } = from;
     const pins = {
+      ...(notBefore === undefined ? {} : { notBefore }),
       ...(pattern?.runtime === undefined ? {} : { runtime: pattern.runtime }),
       ...(pattern?.scheme === undefined ? {} : { scheme: pattern.scheme }),
     };
@@ -129,7 +136,7 @@ export class Contents {
     this.pending.delete(record.key);
     const { key, path, rank, mtime, offset } = record;
     const start = fd === undefined ? { ...FROM_ZERO, offset } : startAt(fd, offset, record.head.length);
-    const content = this.begin({ key, path, via: record.via, rank, fresh: false, id, mtime, start, pattern });
+    const content = this.begin({ key, path, via: record.via, rank, fresh: false, notBefore: record.notBefore === undefined ? undefined : nanos(record.notBefore), id, mtime, start, pattern });
     content.size = record.size;
     content.left = record.left;
     if (fd === undefined) content.seal(record);

@@ -1,6 +1,7 @@
 import type { Clock, Intake } from '../model/source.ts';
 import { steady } from '../model/time.ts';
 import type { Steady } from '../model/time.ts';
+import type { FirstSight } from './contents.ts';
 import { limitDeleted } from './deleted.ts';
 import { Finder } from './finder.ts';
 import type { Held } from './held.ts';
@@ -14,9 +15,6 @@ import type { Log, Problem } from './report.ts';
 import { Scout } from './scout.ts';
 import { systemWakes } from './wakes.ts';
 import type { WakeSource } from './wakes.ts';
-
-/** Where to begin in a file that was there at the very first look and that no record knows. */
-export type FirstSight = { readonly kind: 'beginning' } | { readonly kind: 'end' } | { readonly kind: 'since'; readonly text: string };
 
 export interface FollowOptions {
   readonly from: FirstSight;
@@ -109,7 +107,7 @@ export class Follower {
     this.#wakes = settings.wakes ?? systemWakes();
     this.#scout = new Scout({ patterns, trust, exclude, log, folder: (path) => this.#wakes.folder(path) });
     this.#register = new Register({
-      intake, clock, log, trust, records, from: from.kind === 'end' ? 'end' : 'beginning',
+      intake, clock, log, trust, records, from,
       opened: (held) => this.#opened(held),
       patternOf: (path) => this.#scout.patternOf(path),
       foreignPatternOf: (path) => this.#scout.foreignPatternOf(path),
@@ -126,8 +124,6 @@ export class Follower {
 
   /** Looks at everything once and keeps on from there. */
   start(): void {
-    const { from } = this.#options;
-    if (from.kind === 'since') this.#settings.log('warn', 'source_problem', { ...sinceProblem(from.text) });
     this.#running = true;
     this.#wakes.start(
       { stirred: () => this.#stirred(), changed: (path) => this.#changed(path), deaf: (code, why) => this.#deafened(code, why) },
@@ -287,11 +283,3 @@ export class Follower {
     for (const go of this.#waiters.splice(0)) go();
   }
 }
-
-const sinceProblem = (text: string): Problem => ({
-  kind: 'unsupported',
-  what: 'a file cannot be begun at a time',
-  where: `from: ${text}`,
-  why: 'where that is can only be told from lines that were read',
-  todo: 'files are read from their beginning; leave out older lines where they are understood',
-});

@@ -21,6 +21,8 @@ export interface FileRecord extends Fingerprint {
   readonly left?: bigint;
   /** The link by which it was followed; `path` is where it pointed to. */
   readonly via?: string;
+  /** Lines older than this are not asked for (ns since the epoch). */
+  readonly notBefore?: bigint;
 }
 
 /** Nothing is left to read of it, now or ever: it only tells what came later in its chain. */
@@ -28,8 +30,11 @@ export const isSpent = ({ ended, offset, size }: FileRecord): boolean => ended &
 
 /** The record as JSON values: exact integers beyond 2^53 as strings. */
 export function toJson(record: FileRecord): Record<string, unknown> {
-  const { id, left, ...rest } = record;
-  return { ...rest, ...id, mtime: String(record.mtime), ...(left === undefined ? {} : { left: String(left) }) };
+  const { id, left, notBefore, ...rest } = record;
+  return {
+    ...rest, ...id, mtime: String(record.mtime),
+    ...(left === undefined ? {} : { left: String(left) }), ...(notBefore === undefined ? {} : { notBefore: String(notBefore) }),
+  };
 }
 
 /** A record from parsed JSON; undefined if it is none. */
@@ -38,13 +43,14 @@ export function fromJson(value: unknown): FileRecord | undefined {
   const head = headOf(object?.['head']);
   const guard = guardOf(object?.['guard']);
   if (object === undefined || head === undefined || guard === undefined) return undefined;
-  const { key, dev, ino, birth, path, mtime, offset, size, rank, ended, left, via } = object;
+  const { key, dev, ino, birth, path, mtime, offset, size, rank, ended, left, via, notBefore } = object;
   if (typeof key !== 'string' || !isDigits(dev) || !isDigits(ino) || !isInteger(birth)) return undefined;
   if (typeof path !== 'string' || !isInteger(mtime) || !isCount(offset) || !isCount(size)) return undefined;
   if (typeof rank !== 'number' || typeof ended !== 'boolean') return undefined;
   const since = isInteger(left) ? { left: BigInt(left) } : {};
+  const asked = isInteger(notBefore) ? { notBefore: BigInt(notBefore) } : {};
   const link = typeof via === 'string' ? { via } : {};
-  return { key: sourceKey(key), id: { dev, ino, birth }, head, guard, offset, path, size, mtime: BigInt(mtime), rank, ended, ...since, ...link };
+  return { key: sourceKey(key), id: { dev, ino, birth }, head, guard, offset, path, size, mtime: BigInt(mtime), rank, ended, ...since, ...link, ...asked };
 }
 
 /** The fields of a JSON object; undefined for anything else. */

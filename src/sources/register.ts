@@ -7,6 +7,7 @@ import { compressionOf } from './archive.ts';
 import { FROM_ZERO, startAtZero } from './content.ts';
 import type { Content } from './content.ts';
 import { Contents, startAtEnd } from './contents.ts';
+import type { FirstSight } from './contents.ts';
 import { Drains } from './drains.ts';
 import { Held } from './held.ts';
 import type { Holding, Place } from './held.ts';
@@ -33,7 +34,7 @@ export interface RegisterSettings {
   readonly clock: Clock;
   readonly log: Log;
   readonly trust: Trust;
-  readonly from: 'beginning' | 'end';
+  readonly from: FirstSight;
   /** What the user said about files at this path. */
   readonly patternOf: (path: string) => FollowPattern | undefined;
   /** The same, but nothing for what we write ourselves. */
@@ -90,12 +91,11 @@ export class Register {
   /** Takes a file that was just opened. Nothing of it is read before it is settled. */
   hold(holding: Holding, unwatch?: () => void): Held {
     const { clock } = this.#settings;
-    const { file, path } = holding;
     const place: Place = holding.live ? { kind: 'live' } : { kind: 'left', since: clock.steady(), at: clock.now() };
-    const held = new Held(holding, place, this.#steadyAt(file.mtime));
+    const held = new Held(holding, place, this.#steadyAt(holding.file.mtime));
     held.unwatch = unwatch;
     this.held.set(held.inode, held);
-    this.#settings.log('debug', 'file_opened', { path, inode: held.inode, size: file.size });
+    this.#settings.log('debug', 'file_opened', { path: held.path, inode: held.inode, size: holding.file.size });
     this.#settings.opened(held);
     return held;
   }
@@ -191,8 +191,7 @@ export class Register {
   /** Nothing can come any more from a parked file that left, unless something still waits for it. */
   finishParked(parked: Parked): void {
     const { content } = parked;
-    const { intake } = this.#settings;
-    if (content !== undefined && (intake.awaited(content.source) || intake.pinned(content.source) !== undefined)) return;
+    if (content !== undefined && (this.#settings.intake.awaited(content.source) || this.#settings.intake.pinned(content.source) !== undefined)) return;
     this.parking.drop(parked);
     if (content !== undefined) this.contents.end(content);
   }
@@ -239,11 +238,13 @@ export class Register {
     const { from, log } = this.#settings;
     const newest = this.contents.newest(held.via ?? held.path);
     if (newest !== undefined) this.#missed.read(held.path, held.pattern);
-    const start = held.first && newest === undefined && from === 'end' ? startAtEnd(held.fd) : startAtZero(held.fd);
+    const sight: FirstSight | undefined = held.first && newest === undefined ? from : undefined;
+    const start = sight?.kind === 'end' ? startAtEnd(held.fd) : startAtZero(held.fd);
+    const notBefore = sight?.kind === 'since' ? sight.notBefore : undefined;
     const fresh = newest === undefined && start.offset === 0;
     const rank = this.contents.nextRank(held.via ?? held.path);
     const { path, via, id, pattern } = held;
-    this.#adopt(held, this.contents.begin({ key: this.contents.freeKey(id), path, via, rank, fresh, id, mtime: 0n, start, pattern }));
+    this.#adopt(held, this.contents.begin({ key: this.contents.freeKey(id), path, via, rank, fresh, notBefore, id, mtime: 0n, start, pattern }));
     held.look();
     log('info', 'following', { path, from: start.offset, fresh, rank });
   }
@@ -256,7 +257,7 @@ export class Register {
     const head = packedHead(fd);
     const start = head === undefined ? startAtZero(fd) : { ...FROM_ZERO, head };
     const fresh = this.contents.newest(path) === undefined;
-    const content = this.contents.begin({ key: this.contents.freeKey(id), path, via: undefined, rank, fresh, id, mtime, start, pattern });
+    const content = this.contents.begin({ key: this.contents.freeKey(id), path, via: undefined, rank, fresh, notBefore: undefined, id, mtime, start, pattern });
     if (head === undefined) this.#adopt(this.hold({ file, path: part, pattern, live: false }), content);
     else void this.drains.run(content, [{ kind: 'compressed', path: part, file }], undefined);
   }

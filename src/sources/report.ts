@@ -12,7 +12,6 @@ export type ProblemKind =
   | 'too_many_files'
   | 'unreadable'
   | 'damaged'
-  | 'unsupported'
   | 'state_locked'
   | 'state_newer'
   | 'state_unreadable'

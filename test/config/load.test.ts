@@ -31,6 +31,7 @@ patience: 5m
 lateness: {file: 0s}
 rotate_grace: 1h
 sweep: 500ms
+limits: {held_deleted: 2GiB}
 queue: {memory: 64MiB}
 dead_letter: {max: 1MB}
 links: {jaeger: http://jaeger:16686/base}
@@ -50,7 +51,7 @@ log: {level: debug, format: json}
         tls: { ca: '/ca', cert: '/c', key: '/k' },
       },
       stateDir: '/state', hostId: '0123', settle: 1.5e9, patience: 300e9, lateness: { file: 0 }, rotateGrace: 3600e9, sweep: 5e8,
-      queue: { memory: 64 * 2 ** 20 }, deadLetter: { max: 1e6 }, links: { jaeger: 'http://jaeger:16686/base' },
+      limits: { heldDeleted: 2 ** 31 }, queue: { memory: 64 * 2 ** 20 }, deadLetter: { max: 1e6 }, links: { jaeger: 'http://jaeger:16686/base' },
       resource: [['a', 'x'], ['m', true], ['z', 1]], telemetry: true, log: { level: 'debug', format: 'json' },
     });
   });
@@ -94,7 +95,7 @@ describe('what is wrong, and where', () => {
     ['sources: [{file: /a, owner: root}]', 'c.yaml:1:29  error  sources[0].owner: "root" is not a whole number.'],
     ['sources: [{file: /a, owner: -1}]', 'c.yaml:1:29  error  sources[0].owner: -1 is not from 0 to 4294967294.'],
     ['telemetry: yes', 'c.yaml:1:12  error  telemetry: "yes" is neither true nor false.'],
-    ['from: begining', 'c.yaml:1:7  error  from: "begining" is none of beginning, end. Did you mean "beginning"?'],
+    ['from: begining', 'c.yaml:1:7  error  from: "begining" is none of beginning, end, -DURATION. Did you mean "beginning"?'],
     ['host_id: ""', 'c.yaml:1:10  error  host_id: is empty. Write a text.'],
     // durations and sizes
     ['settle: 1sec', 'c.yaml:1:9  error  settle: "1sec" is not a duration. Write 1s, 800ms or 1m30s.'],
@@ -222,7 +223,7 @@ describe('deploy/shimtrace.example.yaml', () => {
   });
 
   test('is right with every line of settings', () => {
-    expect(said(settings.join('\n'))).toEqual(['c.yaml:10:13  warning  otlp.endpoint: http:// sends in clear, and otlp.tls is not used. Write https://']);
+    expect(said(settings.join('\n'))).toEqual(['c.yaml:11:13  warning  otlp.endpoint: http:// sends in clear, and otlp.tls is not used. Write https://']);
   });
 
   const indent = (line: string): number => line.search(/\S/);

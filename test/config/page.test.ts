@@ -21,6 +21,8 @@ function values(type: SettingType): string {
       return `${type.min} to ${type.max}`;
     case 'choice':
       return type.of.join(', ');
+    case 'place':
+      return `${type.of.join(', ')}, -DURATION`;
     case 'boolean':
       return 'true, false';
     case 'texts':

@@ -77,7 +77,7 @@ describe('flags over environment over file over default', () => {
     expect(config).toMatchObject({ from: 'beginning', log: { level: 'warn' } });
     expect(formatComplaints(complaints)).toBe(`\
 SHIMTRACE_LOG_LEVEL  error  log.level: "loud" is none of trace, debug, info, warn, error.
---from  error  "begining" is none of beginning, end. Did you mean "beginning"?
+--from  error  "begining" is none of beginning, end, -DURATION. Did you mean "beginning"?
 --file  error  "kata=" names no file. Write --file GLOB or --file RUNTIME=GLOB.
 3 errors.
 `);

@@ -57,7 +57,7 @@ it.skipIf(!IS_ROOT).each([['max_inotify_watches', 2], ['max_inotify_watches', 0]
   'W2: with %s of %i it is said once, and all is found by looking', async (limit, most) => {
     mkdirSync(rig.at('logs'));
     rig.write(rig.at('logs/a.log'));
-    await rig.run([rig.at('logs/*.log')], few(limit, most));
+    await rig.run([rig.at('logs/*.log')], { prefix: few(limit, most) });
     await rig.arrived(LATEST);
     rig.write(rig.at('logs/a.log'));
     renameSync(rig.at('logs/a.log'), rig.at('logs/a.log.1'));
@@ -73,7 +73,7 @@ it.skipIf(!IS_ROOT)('W3, R8: what is written below an overlay gives no event: fo
     mounts.sh(`mount -t tmpfs none '${rig.folder}' && cd '${rig.folder}' && mkdir lower upper work logs && mount -t overlay none -o lowerdir=lower,upperdir=upper,workdir=work logs`);
     const write = (path: string): void => mounts.sh(`cat >> '${rig.at(path)}'`, rig.starts());
     write('logs/a.log');
-    await rig.run([rig.at('logs/*.log')], mounts.prefix);
+    await rig.run([rig.at('logs/*.log')], { prefix: mounts.prefix });
     await rig.arrived(LATEST);
     write('upper/a.log');
     await rig.arrived(LATEST);
@@ -96,7 +96,7 @@ it.skipIf(!IS_ROOT)('R8: a folder that is deleted and made again, unmounted and 
     const write = (path = `${logs}/a.log`): void => mounts.sh(`cat >> '${path}'`, rig.starts());
     mounts.sh(`mkdir '${logs}' && mount -t tmpfs none '${logs}'`);
     write();
-    await rig.run([rig.at('logs/*.log')], mounts.prefix);
+    await rig.run([rig.at('logs/*.log')], { prefix: mounts.prefix });
     await rig.arrived(LATEST);
     mounts.sh(`umount -l '${logs}' && mount -t tmpfs none '${logs}'`);
     write();
@@ -130,7 +130,7 @@ it.skipIf(!IS_ROOT)('S3: a log that may not be read is read as soon as it may', 
   writeFileSync(log, rig.starts(), { mode: 0o600 });
   mkdirSync(rig.at('state'));
   chownSync(rig.at('state'), 65534, 65534);
-  await rig.run([log], nobody);
+  await rig.run([log], { prefix: nobody });
   await until(LATEST, () => rig.daemon.said.includes('no permission'), () => rig.daemon.said);
   chmodSync(log, 0o644);
   await rig.arrived(LATEST);
@@ -143,7 +143,7 @@ it('M2: 10,000 logs with 1,024 descriptors: each start of each arrives, also wha
   const name = (file: number): string => rig.at(`logs/${file % 100}/${file}.log`);
   for (let folder = 0; folder < 100; folder++) mkdirSync(rig.at(`logs/${folder}`), { recursive: true });
   for (let file = 0; file < 10_000; file++) rig.write(name(file), file % 10 === 0 ? 1 : 0);
-  await rig.run([rig.at('logs/*/*.log')], ['prlimit', '--nofile=1024:1024', '--']);
+  await rig.run([rig.at('logs/*/*.log')], { prefix: ['prlimit', '--nofile=1024:1024', '--'] });
   await rig.arrived(60_000);
   for (let file = 0; file < 10_000; file += 5) rig.write(name(file));
   for (let file = 0; file < 10_000; file += 20) {

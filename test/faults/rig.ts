@@ -44,10 +44,10 @@ export class Rig {
     return this.#daemon;
   }
 
-  /** `prefix`: a command that runs the daemon, as prlimit does. */
-  async run(globs: readonly string[], prefix: readonly string[] = [], state = this.at('state')): Promise<void> {
+  /** `prefix`: a command that runs the daemon, as prlimit does. `args`: more of its own. */
+  async run(globs: readonly string[], { prefix = [], args = [] }: { readonly prefix?: readonly string[]; readonly args?: readonly string[] } = {}): Promise<void> {
     const files = globs.flatMap((glob) => ['--file', glob]);
-    this.#daemon = new Daemon([...files, '--otlp', this.receiver.url, '--state-dir', state, '--host-id', HOST, '--log-level', 'debug'], {}, prefix);
+    this.#daemon = new Daemon([...files, '--otlp', this.receiver.url, '--state-dir', this.at('state'), '--host-id', HOST, '--log-level', 'debug', ...args], {}, prefix);
     await this.#daemon.ready();
   }
 

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, copyFileSync, linkSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nanos } from '../../src/model/time.ts';
+import { fromJson, toJson } from '../../src/sources/record.ts';
 import { noWakes } from '../../src/sources/wakes.ts';
 import { Bench, until } from '../support/files.ts';
 
@@ -104,9 +106,19 @@ describe('reading', () => {
     expect(bench.intake.sources.map((source) => source.info.fresh)).toEqual([false, true]);
   });
 
-  it('says that a file cannot be begun at a time', () => {
-    bench.start(['a.log'], { options: { from: { kind: 'since', text: '-1h' } } });
-    expect(bench.journal.find('source_problem')?.fields).toMatchObject({ kind: 'unsupported' });
+  it('passes on how old lines may be, only for files that were there at the first look, and still after a restart', async () => {
+    const options = { from: { kind: 'since', notBefore: nanos(17n) } } as const;
+    bench.folder.write('a.log', 'one\n');
+    bench.start(['*.log'], { options });
+    await bench.expectLines(['one']);
+    bench.folder.write('b.log', 'two\n');
+    await bench.expectLines(['one', 'two']);
+    expect(bench.intake.sources.map(({ info }) => info.notBefore)).toEqual([17n, undefined]);
+    await bench.stop();
+    expect(bench.records.map((record) => fromJson(toJson(record))?.notBefore)).toEqual([17n, undefined]);
+    bench.start(['*.log'], { options: { from: { kind: 'since', notBefore: nanos(18n) } } });
+    await until(() => bench.intake.sources.length === 2);
+    expect(bench.intake.sources.map(({ info }) => info.notBefore)).toEqual([17n, undefined]);
   });
 
   it('R4: stops reading when paused, says what it is behind, and still opens what is rotated', async () => {

@@ -16,9 +16,11 @@ const ASKED: Readonly<Record<string, string>> = {
   'src/cli/backend.ts': 'the time on a dead letter',
   'src/cli/demo.ts': 'the demonstration happens now',
   'src/cli/import.ts': '--shift-to-now',
+  'src/cli/run.ts': '--from -1h',
   'src/engine/ledger.ts': 'how old a line is, bounded by the monotonic clock (due.ts)',
   'src/sources/register.ts': 'compared with times of change of files, which are of the same clock',
   'src/sources/follow.ts': 'compared with times of change of files, which are of the same clock',
+  'src/sources/finder.ts': 'when a file left its path, for the state: compared with times of change of files',
   'src/sources/missed.ts': 'compared with times of change of files, which are of the same clock',
   'src/delivery/deadletter.ts': 'the time on a dead letter',
 };
