@@ -220,7 +220,8 @@ export class Scout {
 export const giveBack = (file: OpenedFile): void => closeSync(file.fd);
 
 const inode = (stats: BigIntStats): string => `${stats.dev}:${stats.ino}`;
-const stampOf = (stats: BigIntStats): string => `${inode(stats)}:${stats.ctimeNs}`;
+/** Times alone may be a second apart. */
+const stampOf = (stats: BigIntStats): string => `${inode(stats)}:${stats.ctimeNs}:${stats.mode}:${stats.uid}:${stats.nlink}:${stats.size}`;
 
 /** The path without links; as it is where it does not exist (yet). */
 function real(path: string): string {

@@ -1,5 +1,5 @@
 /** A daemon as users run it, a back-end that takes all, and starts that are written to logs: what was written must arrive. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,9 @@ import { start, text } from '../support/uruncwriter.ts';
 
 const HOST = 'fault-host';
 export const IS_ROOT = process.geteuid?.() === 0;
+
+/** Whether a shell script can be run in a mount namespace of its own. */
+export const canInNamespace = (script: string): boolean => spawnSync('unshare', ['--mount', '--propagation', 'private', 'sh', '-ec', script], { stdio: 'ignore' }).status === 0;
 
 export class Rig {
   readonly folder = mkdtempSync(join(tmpdir(), 'shimtrace-fault-'));

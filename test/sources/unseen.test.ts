@@ -22,7 +22,7 @@ function rotate(name = 'a.log'): void {
 
 /** Until the file system's clock has gone on, by more than what the follower's own clock may be off: within that ages cannot be told. */
 async function tick(): Promise<void> {
-  const time = (): bigint => statSync(bench.folder.write('tick', ''), { bigint: true }).birthtimeNs;
+  const time = (): bigint => statSync(bench.folder.write('tick', ''), { bigint: true }).mtimeNs;
   const before = time();
   await until(() => {
     unlinkSync(bench.folder.at('tick'));
