@@ -12,7 +12,7 @@ const PAIR = /([^="]+)=(?:"((?:[^"\\]|\\.)*)"|([A-Za-z0-9\-._/@^+]*))(?: |$)/gsy
 const SHORT = /^.{15} testhost (kata-(?:runtime|proxy|shim))\[(\d+)\]: (.*)$/s;
 
 /** Ids, numbers and paths are values, and so is all that stands in a message behind its first words. */
-const masked = (text: string): string => text.replace(/[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID').replace(/^(converting|launching|announce:|read from QMP: \{\\"QMP|\[ +\d).*/s, '$1').replace(/\d+/g, 'N').replace(/^\[ +N.*/s, '[ N] kernel');
+const masked = (text: string): string => text.replace(/[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID').replace(/^(converting|launching|announce:|read from QMP: \{\\"(?:QMP|timestamp)|\[ +\d).*/s, '$1').replace(/\d+/g, 'N').replace(/^\[ +N.*/s, '[ N] kernel');
 
 const fields = (record: string): Map<string, string> => new Map([...record.matchAll(PAIR)].map(([, name = '', quoted, bare = '']) => [name, quoted ?? bare]));
 

@@ -203,7 +203,7 @@ class Command {
   }
 
   end(last: KataLine): void {
-    this.#story.span('kata-runtime', `kata-runtime ${this.#command}`, this.container, this.first.time, last.time, [this.first, last]);
+    this.#story.span('kata-runtime', this.#command, this.container, this.first.time, last.time, [this.first, last]);
   }
 
   newClient(): KataLine {
@@ -218,7 +218,7 @@ class Command {
     if (extra.dialled === undefined) story.pass(300 * MICRO, 3 * MILLI);
     else story.now = extra.dialled.to;
     const sent = this.say('sending request', { level: 'debug', subsystem: 'kata_agent', name: `grpc.${verb}Request`, fields: [['req', req]] });
-    story.span('kata-runtime', 'connect', this.container, client.time, sent.time, [client, sent]);
+    story.span('kata-runtime', 'agent: dial', this.container, client.time, sent.time, [client, sent]);
     const ready = extra.ready ?? 0n;
     const begun = (ready > sent.time ? ready : sent.time) + story.some(100 * MICRO, 900 * MICRO);
     const method = extra.method ?? `/grpc.AgentService/${verb}`;
@@ -234,7 +234,7 @@ class Command {
     const answered = story.agent('debug', 'request end', [['duration', goDuration(length)], ['request', method], ['resp', verb === 'Check' ? 'status:SERVING ' : '&Empty{XXX_unrecognized:[],}']], end);
     story.now = end + story.some(100 * MICRO, 900 * MICRO);
     story.span('kata-runtime', `call ${verb}`, this.container, sent.time, story.now, [sent, answered]);
-    story.span('kata-agent', method.slice(method.lastIndexOf('/') + 1), this.container, start, end, [asked, answered]);
+    story.span('kata-agent', verb, this.container, start, end, [asked, answered]);
   }
 }
 
@@ -245,11 +245,11 @@ function launch(story: Story, create: Command): void {
   story.pass(40 * MILLI, 90 * MILLI);
   qmp('{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "Debian"}, "capabilities": ["oob"]}}');
   const up = create.say('QMP details', { subsystem: 'qemu', fields: [['qmp-capabilities', 'oob'], ['qmp-major-version', '7'], ['qmp-micro-version', '22'], ['qmp-minor-version', '2']] });
-  story.span('hypervisor', 'launch QEMU', story.id, launched.time, up.time, [launched, up]);
+  story.span('hypervisor', 'hypervisor: launch', story.id, launched.time, up.time, [launched, up]);
   const asked = qmp('{"execute":"qmp_capabilities"}');
   story.pass(MILLI, 6 * MILLI);
   const answered = qmp('{"return": {}}');
-  story.span('hypervisor', 'QMP qmp_capabilities', story.id, asked.time, answered.time, [asked, answered]);
+  story.span('hypervisor', 'qmp: qmp_capabilities', story.id, asked.time, answered.time, [asked, answered]);
 }
 
 /** kata-proxy, from the runtime's word that it was started to its own. @returns when it can be dialled. */
@@ -258,7 +258,7 @@ function startProxy(story: Story, create: Command, announced: bigint): { readonl
   const begun = create.say('Starting regular Kata proxy rather than built-in', { level: story.old ? 'info' : 'debug', subsystem: 'kata_agent', sandbox: true });
   story.pass(500 * MICRO, 2 * MILLI);
   // A factory starts the proxy with its VM, and says no more about it.
-  if (story.proxyName === story.id) create.say('proxy started', { subsystem: 'kata_agent', sandbox: true, fields: [['proxy-pid', String(story.proxyPid)], ['proxy-url', `unix:///run/vc/sbs/${story.id}/proxy.sock`]] });
+  const started = story.proxyName !== story.id ? undefined : create.say('proxy started', { subsystem: 'kata_agent', sandbox: true, fields: [['proxy-pid', String(story.proxyPid)], ['proxy-url', `unix:///run/vc/sbs/${story.id}/proxy.sock`]] });
   const at = story.now + announced;
   const socket = `/run/vc/vm/${story.proxyName}`;
   return {
@@ -266,7 +266,9 @@ function startProxy(story: Story, create: Command, announced: bigint): { readonl
     announce: () => {
       const line = story.proxy('info', 'announce', [['agent-logs-socket', `${socket}/console.sock`], ['channel-mux-socket', `${socket}/kata.sock`], ['debug', 'true'], ['log-level', 'debug'],
         ['proxy-listen-socket', `unix:///run/vc/sbs/${story.id}/proxy.sock`], ['version', story.old ? '1.2.0' : 'unknown']], at);
-      story.span('kata-runtime', 'start proxy', story.id, begun.time, line.time, [begun, line]);
+      if (started === undefined) return;
+      story.span('kata-runtime', 'proxy: spawn', story.id, begun.time, started.time, [begun, started]);
+      story.span('kata-proxy', 'proxy: get ready', story.id, started.time, line.time, [started, line]);
     },
   };
 }
@@ -312,7 +314,7 @@ function dial(story: Story, create: Command): Dialled {
  */
 function template(story: Story, create: Command): Dialled | undefined {
   const vm: Field = [story.old ? 'vm id' : 'vm', story.vm];
-  create.say('get base VM', { subsystem: 'factory' });
+  const asked = create.say('get base VM', { subsystem: 'factory' });
   if (!story.old) story.proxyName = story.vm;
   create.say('resume vm', { fields: [vm] });
   story.pass(10 * MILLI, 30 * MILLI);
@@ -323,7 +325,8 @@ function template(story: Story, create: Command): Dialled | undefined {
   const sent = story.now + story.some(10 * MICRO, 200 * MICRO);
   create.say('sync guest time', { fields: [vm, ['time', `${nanoTime(sent).replace('T', ' ').replace('Z', '')} +0000 UTC m=+0.01`]] });
   create.call('SetGuestDateTime', `Sec:${sent / 1_000_000_000n} Usec:${(sent / 1_000n) % 1_000_000n} `, MILLI, 3 * MILLI, { sets: sent });
-  create.say(`assign vm to sandbox ${story.id}`, { fields: [vm, ['proxy-pid', String(story.proxyPid)], ['proxy-url', `unix:///run/vc/sbs/${story.id}/proxy.sock`]] });
+  const assigned = create.say(`assign vm to sandbox ${story.id}`, { fields: [vm, ['proxy-pid', String(story.proxyPid)], ['proxy-url', `unix:///run/vc/sbs/${story.id}/proxy.sock`]] });
+  story.span('kata-runtime', 'vm: get base', story.id, asked.time, assigned.time, [asked, assigned]);
   return dialled;
 }
 
@@ -335,32 +338,35 @@ function createSandbox(story: Story): Dial {
   story.pass(2 * MILLI, 6 * MILLI);
   const added = story.old ? undefined : create.say('Network added', { level: 'debug', subsystem: 'network' });
   const starting = create.say('Starting VM', { subsystem: 'sandbox', sandbox: true });
-  story.span('kata-runtime', 'create network', story.id, attached.time, (added ?? starting).time, [attached, added ?? starting]);
+  story.span('kata-runtime', 'network: set up', story.id, attached.time, (added ?? starting).time, [attached, added ?? starting]);
   const made = story.options.kind === 'template' ? template(story, create) : undefined;
   if (made === undefined) launch(story, create);
   const up = create.say('VM started', { subsystem: 'sandbox', sandbox: true });
-  if (story.old) story.span('kata-runtime', 'start VM', story.id, starting.time, up.time, [starting, up]);
+  if (story.old) story.span('kata-runtime', 'vm: start', story.id, starting.time, up.time, [starting, up]);
   const dialled = made ?? dial(story, create);
   if (made !== undefined) create.say('proxy already started', { subsystem: 'kata_agent', sandbox: true });
   create.call('Check', '', 20 * MICRO, MILLI, made === undefined ? { method: '/grpc.Health/Check', dialled, ready: dialled.dial.ready } : { method: '/grpc.Health/Check' });
   create.call('UpdateInterface', 'interface:<device:"eth0" name:"eth0" > ', 2 * MILLI, 40 * MILLI);
   create.call('UpdateRoutes', 'routes:<Routes:<gateway:"10.22.0.1" device:"eth0" > > ', MILLI, 20 * MILLI);
   create.call('CreateSandbox', `storages:<driver:"9p" source:"kataShared" > sandbox_id:"${story.id}" `, 5 * MILLI, 60 * MILLI);
+  let agentUp: KataLine | undefined;
   if (!story.old) {
     const agreed = create.say('Agent started in the sandbox', { subsystem: 'sandbox', sandbox: true });
-    story.span('kata-runtime', 'start VM', story.id, starting.time, agreed.time, [starting, agreed]);
+    story.span('kata-runtime', 'vm: start', story.id, starting.time, agreed.time, [starting, agreed]);
+    agentUp = agreed;
     create.call('GuestDetails', 'mem_block_size:true mem_hotplug_probe:true ', MILLI, 9 * MILLI, { method: '/grpc.AgentService/GetGuestDetails' });
   }
-  container(story, create, story.id);
+  const ready = container(story, create, story.id);
+  if (agentUp !== undefined && ready !== undefined) story.span('kata-runtime', 'container: create', story.id, agentUp.time, ready.time, [agentUp, ready]);
   create.end(create.release());
   return dialled.dial;
 }
 
-/** What `create` does for each container, the first included. */
-function container(story: Story, create: Command, id: string): void {
+/** What `create` does for each container, the first included. @returns its last word on it. */
+function container(story: Story, create: Command, id: string): KataLine | undefined {
   create.call('CreateContainer', `container_id:"${id}" exec_id:"${id}" OCI:<Version:"1.0.2-dev" Process:<Args:"sh" Args:"-c" > > `, 30 * MILLI, 300 * MILLI);
   shim(story, id, id, story.now + story.some(20 * MILLI, 70 * MILLI));
-  if (!story.old) create.say('Setting container state from  to ready', { level: 'debug', subsystem: 'container', sandbox: true });
+  return story.old ? undefined : create.say('Setting container state from  to ready', { level: 'debug', subsystem: 'container', sandbox: true });
 }
 
 function shim(story: Story, id: string, exec: string, at: bigint): number {
@@ -407,12 +413,16 @@ function stop(story: Story): void {
   const vm = kill.say('Stopping VM', { subsystem: 'sandbox' });
   story.proxy('fatal', 'failed to handle exit signal', [['error', 'close unix: use of closed network connection']], story.now + story.some(10 * MICRO, 90 * MICRO));
   kill.say('Stopping Sandbox', { subsystem: 'qemu' });
-  kill.say('{"execute":"quit"}', { subsystem: 'qmp' });
+  const asked = kill.say('{"execute":"quit"}', { subsystem: 'qmp' });
   story.pass(5 * MILLI, 12 * MILLI);
-  const quit = kill.say(`${story.old ? '' : 'read from QMP: '}{"return": {}}`, { subsystem: 'qmp' });
-  story.span('hypervisor', 'stop VM', id, (stopping ?? vm).time, quit.time, [stopping ?? vm, quit]);
+  const read = story.old ? '' : 'read from QMP: ';
+  const down = kill.say(`${read}{"timestamp": {"seconds": ${story.now / 1_000_000_000n}, "microseconds": 0}, "event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}}`, { subsystem: 'qmp' });
+  const quit = kill.say(`${read}{"return": {}}`, { subsystem: 'qmp' });
+  story.span('hypervisor', 'qmp: quit', id, asked.time, quit.time, [asked, quit]);
+  story.span('kata-runtime', 'vm: stop', id, (stopping ?? vm).time, down.time, [stopping ?? vm, down]);
   if (!story.old) kill.say('cleanup vm path', { subsystem: 'qemu', fields: [['dir', `/run/vc/vm/${id}`], ['link', `/run/vc/vm/${id}`]] });
   kill.say('Detaching endpoint', { subsystem: 'network', fields: story.old ? [] : [['endpoint-type', 'virtual']] });
+  if (!story.old) kill.say('Network removed', { level: 'debug', subsystem: 'network' });
   kill.end(kill.release());
   story.pass(80 * MILLI, 200 * MILLI);
   const gone = new Command(story, 'delete', id, id);
