@@ -35,7 +35,7 @@ function isInside(value: unknown): value is StoredInside {
   return ['runtime', 'container'].every((name) => typeof fields.get(name) === 'string') && /^\d{1,20}$/.test(String(fields.get('opened')));
 }
 
-const OUTCOMES: readonly unknown[] = ['ok', 'created', 'incomplete', 'nothing'];
+const OUTCOMES: readonly unknown[] = ['ok', 'created', 'incomplete', 'failed', 'nothing'];
 const TEXTS = ['runtime', 'container', 'traceId', 'opened', 'until'] as const;
 
 function isTombstone(value: unknown): value is StoredTombstone {

@@ -23,6 +23,11 @@ const plural = (count: number, one: string, many = `${one}s`): string => `${coun
 
 /** Counters of the ledger that a user should hear of, and how. The others are named in `debug`. */
 const WORDS: readonly (readonly [name: string, say: (count: number) => string])[] = [
+  ['settled_stop', (count) => `${plural(count, 'stop')}`],
+  ['settled_exec', (count) => `${plural(count, 'exec')}`],
+  ['unattributed', (count) => `${plural(count, 'line')} of processes that never named their container`],
+  ['two_sandboxes', (count) => `${plural(count, 'line')} that would put a container into a second sandbox`],
+  ['copies', (count) => `${plural(count, 'episode')} with lines that stand in two files, counted once`],
   ['handed-to-runc', (count) => `${plural(count, 'plain container')} handed to runc (no trace)`],
   ['log_begins_inside', (count) => `${plural(count, 'start')} whose beginning the log does not hold`],
   ['loose_without_start', (count) => `${plural(count, 'mark')} without a start`],
@@ -35,9 +40,9 @@ const WORDS: readonly (readonly [name: string, say: (count: number) => string])[
 
 export function startsText(ledger: Ledger): string {
   const count = (name: string): number => ledger.counts.get(name) ?? 0;
-  const ok = count('settled_ok'), created = count('settled_created'), incomplete = count('settled_incomplete');
-  const parts = [ok > 0 && `${ok} ok`, created > 0 && `${created} created`, incomplete > 0 && `${incomplete} incomplete`].filter((part) => part !== false);
-  const total = ok + created + incomplete;
+  const ok = count('settled_ok'), created = count('settled_created'), incomplete = count('settled_incomplete'), failed = count('settled_failed');
+  const parts = [ok > 0 && `${ok} ok`, created > 0 && `${created} created`, incomplete > 0 && `${incomplete} incomplete`, failed > 0 && `${failed} failed`].filter((part) => part !== false);
+  const total = ok + created + incomplete + failed;
   return `${plural(total, 'start')}${total === 0 ? '' : ` (${parts.join(', ')})`}`;
 }
 

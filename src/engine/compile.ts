@@ -2,9 +2,15 @@
  * A runtime's tables turned into what reading and folding need: marks by number, and for each way a line can be spelt
  * what it may mean in each version of the log. Done once; checked by laws.ts.
  */
-import { LAYERS, absent } from '../model/runtime.ts';
-import type { Between, EpisodeRule, MarkRule, Runtime, SourceRule, Steps, When } from '../model/runtime.ts';
+import { EPISODES, LAYERS } from '../model/runtime.ts';
+import type { EpisodeName, EpisodeRule, MarkRule, Runtime, SourceRule, When } from '../model/runtime.ts';
 import type { Entry, Syntax } from '../model/entry.ts';
+import { Table } from './table.ts';
+import { compileNames } from './names.ts';
+import type { CompiledNames } from './names.ts';
+import type { Holes } from './template.ts';
+import { compileSpan, modestMarks } from './words.ts';
+import type { CompiledSpan } from './words.ts';
 
 /** A mark of a runtime, by its number in `CompiledRuntime.marks`. */
 export interface Mark {
@@ -15,6 +21,8 @@ export interface Mark {
   readonly component: number;
   readonly layer: number;
   readonly loose: boolean;
+  /** No moment of its own: a line that tells something, or any other line of a process, which shows that it lives. */
+  readonly silent: boolean;
 }
 
 /** One way a line can be spelt, and what it then means in each scheme. Compared by identity. */
@@ -27,46 +35,50 @@ export interface Spelling {
   readonly meanings: readonly (Mark | undefined)[];
   /** The mark, when every scheme that writes it agrees on it. */
   readonly agreed: Mark | undefined;
-  readonly opens: boolean;
+  /** The episode that it opens. */
+  readonly opens: CompiledEpisode | undefined;
   readonly loose: boolean;
   /** May be one of the marks that complete an episode, in some scheme. */
   readonly mayComplete: boolean;
+  readonly renews: boolean;
+  /** Where the line names somebody otherwise than its source does. */
+  readonly names: CompiledNames | undefined;
 }
 
 /** What one source rule makes of a line. */
 export type Match =
-  | { readonly kind: 'event'; readonly spelling: Spelling }
+  | { readonly kind: 'event'; readonly spelling: Spelling; readonly holes: Holes | undefined }
   | { readonly kind: 'ignored'; readonly name: string }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'foreign' };
 
 export interface CompiledSource {
   readonly runtime: CompiledRuntime;
-  readonly syntax: Syntax;
-  readonly container: string;
+  readonly syntaxes: readonly Syntax[];
+  readonly names: CompiledNames;
+  readonly command: string | undefined;
+  readonly identifiers: readonly string[];
+  /** For lines of a process that are no marks; undefined: its lines have no process. */
+  readonly alive: Spelling | undefined;
   match(entry: Entry): Match;
 }
 
 /** Per scheme and component: the marks in the order in which that process writes them. */
 export type Columns = readonly (readonly Mark[])[];
 
-export type CompiledBetween = Omit<Between, 'from' | 'to'> & { readonly from: readonly Mark[]; readonly to: readonly Mark[] };
-export interface CompiledSteps {
-  readonly kind: 'steps';
-  readonly service: string;
-  readonly credit: Steps['credit'];
-  readonly from: Mark;
-  readonly steps: readonly { readonly name: string; readonly to: Mark; readonly waits: boolean }[];
-}
-export type CompiledSpan = CompiledBetween | CompiledSteps;
-
 export interface CompiledEpisode {
+  readonly name: EpisodeName;
   readonly rule: EpisodeRule;
   readonly until: readonly Mark[];
+  /** By mark: the hole or field with the reason why it failed. */
+  readonly fails: ReadonlyMap<Mark, string>;
   readonly nothing: { readonly exactly: ReadonlySet<Mark>; readonly name: string } | undefined;
   /** By number of a mark: those that it must come before, across processes. */
   readonly effects: readonly (readonly Mark[] | undefined)[];
-  readonly rests: { readonly after: number; readonly before: number } | undefined;
+  readonly rests: { readonly kind: 'columns'; readonly after: number; readonly before: number } | { readonly kind: 'marks'; readonly seen: Mark; readonly unseen: Mark } | undefined;
+  readonly spans: readonly CompiledSpan[];
+  /** Marks that end or stand in where no nearer one is: no loss where no span needs them. */
+  readonly modest: ReadonlySet<Mark>;
 }
 
 export interface CompiledRuntime {
@@ -80,20 +92,33 @@ export interface CompiledRuntime {
   /** `columns[scheme][component]`. */
   readonly columns: readonly Columns[];
   readonly start: CompiledEpisode;
-  readonly spans: readonly CompiledSpan[];
+  readonly episodes: readonly CompiledEpisode[];
   readonly sources: readonly CompiledSource[];
+  /** Its lines name processes and sandboxes, not only containers. */
+  readonly keyed: boolean;
+  readonly clock: {
+    readonly after: readonly (readonly [host: Mark, guest: Mark])[];
+    readonly sets: { readonly mark: Mark; readonly hole: string; readonly value: string } | undefined;
+  };
 }
+
+type MarkOf = (name: string) => Mark;
 
 /** @throws Error when the runtime file contradicts itself: a bug of ours, named. */
 export function compile(runtime: Runtime): CompiledRuntime {
   const components = Object.keys(runtime.services);
   const marks = collectMarks(runtime, components);
-  const markOf = (name: string): Mark => {
+  const markOf: MarkOf = (name) => {
     const mark = marks.get(name);
     if (mark === undefined) throw new Error(`runtime ${runtime.name}: no mark is called "${name}"`);
     return mark;
   };
-  const start = compileEpisode(runtime.episodes.start, components, markOf);
+  const episodes = EPISODES.flatMap((name) => {
+    const rule = runtime.episodes[name];
+    return rule === undefined ? [] : [compileEpisode(runtime, name, rule, components, markOf)];
+  });
+  const [start] = episodes;
+  if (start === undefined) throw new Error(`runtime ${runtime.name}: no start`);
   const spellings: Spelling[] = [];
   const sources: CompiledSource[] = [];
   const compiled: CompiledRuntime = {
@@ -105,22 +130,20 @@ export function compile(runtime: Runtime): CompiledRuntime {
     spellings,
     columns: runtime.schemes.map((scheme) => compileColumns(runtime, scheme, components, markOf)),
     start,
-    spans: runtime.spans.start.map((rule) =>
-      rule.kind === 'between'
-        ? { ...rule, from: rule.from.map(markOf), to: rule.to.map(markOf) }
-        : {
-            kind: 'steps' as const,
-            service: rule.service,
-            credit: rule.credit,
-            from: markOf(rule.from),
-            steps: rule.steps.map((step) => ({ name: `${rule.prefix}: ${step.name}`, to: markOf(step.to), waits: step.waits })),
-          },
-    ),
+    episodes,
     sources,
+    keyed: runtime.sources.some(({ names }) => names.handle !== undefined || names.sandbox !== undefined),
+    clock: {
+      after: (runtime.clock?.after ?? []).map(([host, guest]) => [markOf(host), markOf(guest)] as const),
+      sets: runtime.clock?.sets && { ...runtime.clock.sets, mark: markOf(runtime.clock.sets.mark) },
+    },
   };
-  for (const rule of runtime.sources) sources.push(compileSource(compiled, rule, runtime.episodes.start, markOf, spellings));
+  for (const rule of runtime.sources) sources.push(compileSource(compiled, rule, markOf, spellings));
   return compiled;
 }
+
+/** Name of the mark that stands for any line of a process. */
+export const SILENT = 'a line';
 
 function collectMarks(runtime: Runtime, components: readonly string[]): Map<string, Mark> {
   const marks = new Map<string, Mark>();
@@ -129,26 +152,40 @@ function collectMarks(runtime: Runtime, components: readonly string[]): Map<stri
       const component = components.indexOf(service);
       const layer = runtime.services[service];
       if (layer === undefined) throw new Error(`runtime ${runtime.name}: service "${service}" has no layer`);
+      const common = { service, component, layer: LAYERS.indexOf(layer) };
       for (const [name, rule] of Object.entries(rules)) {
         if (rule === undefined || marks.has(name)) continue;
-        marks.set(name, { index: marks.size, name, service, component, layer: LAYERS.indexOf(layer), loose: rule.loose !== undefined });
+        marks.set(name, { index: marks.size, name, ...common, loose: rule.loose !== undefined, silent: rule.tells !== undefined });
       }
+      if (source.names.handle === undefined) continue;
+      const name = `${SILENT} of ${service}`;
+      if (!marks.has(name)) marks.set(name, { index: marks.size, name, ...common, loose: false, silent: true });
     }
   }
   return marks;
 }
 
-function compileEpisode(rule: EpisodeRule, components: readonly string[], markOf: (name: string) => Mark): CompiledEpisode {
+function compileEpisode(runtime: Runtime, name: EpisodeName, rule: EpisodeRule, components: readonly string[], markOf: MarkOf): CompiledEpisode {
+  const { rests } = rule;
+  const spans = [...(runtime.spans[name] ?? []), ...(runtime.spans.every ?? [])].map((span) => compileSpan(span, markOf));
+  const seen = rests !== undefined && 'seen' in rests ? [rests.seen] : [];
   return {
+    name,
     rule,
     until: rule.until.map(markOf),
+    fails: new Map(Object.entries(rule.fails ?? {}).flatMap(([mark, reason]) => (reason === undefined ? [] : [[markOf(mark), reason] as const]))),
     nothing: rule.nothing && { exactly: new Set(rule.nothing.exactly.map(markOf)), name: rule.nothing.name },
     effects: effectsOf(rule, markOf),
-    rests: rule.rests && { after: components.indexOf(rule.rests.after), before: components.indexOf(rule.rests.before) },
+    rests:
+      rests === undefined ? undefined
+      : 'after' in rests ? { kind: 'columns', after: components.indexOf(rests.after), before: components.indexOf(rests.before) }
+      : { kind: 'marks', seen: markOf(rests.seen), unseen: markOf(rests.unseen) },
+    spans,
+    modest: new Set([...spans.flatMap(modestMarks), ...[...rule.opens, ...rule.until, ...seen].map(markOf)]),
   };
 }
 
-function effectsOf(rule: EpisodeRule, markOf: (name: string) => Mark): (Mark[] | undefined)[] {
+function effectsOf(rule: EpisodeRule, markOf: MarkOf): (Mark[] | undefined)[] {
   const effects: (Mark[] | undefined)[] = [];
   for (const [cause, effect] of rule.causes ?? []) {
     const { index } = markOf(cause);
@@ -157,7 +194,7 @@ function effectsOf(rule: EpisodeRule, markOf: (name: string) => Mark): (Mark[] |
   return effects;
 }
 
-function compileColumns(runtime: Runtime, scheme: string, components: readonly string[], markOf: (name: string) => Mark): Columns {
+function compileColumns(runtime: Runtime, scheme: string, components: readonly string[], markOf: MarkOf): Columns {
   return components.map((service) =>
     runtime.sources.flatMap((source) =>
       Object.entries(source.marks[service] ?? {})
@@ -170,119 +207,80 @@ function compileColumns(runtime: Runtime, scheme: string, components: readonly s
 /** Rules with equal conditions are one spelling, whatever they mean in each scheme. */
 interface Draft {
   readonly when: When;
+  readonly rule: MarkRule;
   readonly meanings: (Mark | undefined)[];
 }
 
-function compileSource(
-  runtime: CompiledRuntime,
-  rule: SourceRule,
-  episode: EpisodeRule,
-  markOf: (name: string) => Mark,
-  spellings: Spelling[],
-): CompiledSource {
+const list = <T extends object>(one: T | readonly T[]): readonly T[] => (isList(one) ? one : [one]);
+const isList = <T extends object>(one: T | readonly T[]): one is readonly T[] => Array.isArray(one);
+
+function compileSource(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkOf, spellings: Spelling[]): CompiledSource {
   const drafts = new Map<string, Draft>();
   for (const rules of Object.values(rule.marks)) {
     for (const [name, mark] of Object.entries(rules)) if (mark !== undefined) draft(drafts, runtime.schemes, mark, markOf(name));
   }
   const table = new Table(rule);
-  for (const { when, meanings } of drafts.values()) {
-    const spelling = spell(rule, episode, when, meanings, spellings.length);
+  for (const one of drafts.values()) {
+    const spelling = spell(runtime, rule, one, spellings.length);
     spellings.push(spelling);
-    table.add(when, { kind: 'event', spelling });
+    table.add(one.when, { kind: 'event', spelling });
   }
-  for (const [name, when] of Object.entries(rule.ignored)) table.add(when, { kind: 'ignored', name });
-  return { runtime, syntax: rule.syntax, container: rule.container, match: (entry) => table.match(entry) };
+  for (const [name, whens] of Object.entries(rule.ignored)) for (const when of list(whens)) table.add(when, { kind: 'ignored', name });
+  const alive = aliveOf(runtime, rule, markOf, spellings.length);
+  if (alive !== undefined) spellings.push(alive);
+  return {
+    runtime,
+    syntaxes: list(rule.syntax),
+    names: compileNames(rule.names),
+    command: rule.command,
+    identifiers: rule.identifiers ?? [],
+    alive,
+    match: (entry) => table.match(entry),
+  };
+}
+
+function aliveOf(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkOf, index: number): Spelling | undefined {
+  const [service] = Object.keys(rule.marks);
+  if (rule.names.handle === undefined || service === undefined) return undefined;
+  const mark = markOf(`${SILENT} of ${service}`);
+  return {
+    index,
+    text: '',
+    meanings: runtime.schemes.map(() => mark),
+    agreed: mark,
+    opens: undefined,
+    loose: true,
+    mayComplete: false,
+    renews: false,
+    names: undefined,
+  };
 }
 
 function draft(drafts: Map<string, Draft>, schemes: readonly string[], rule: MarkRule, mark: Mark): void {
-  for (const [scheme, when] of Object.entries(rule.scheme)) {
-    const key = JSON.stringify(Object.entries(when).sort());
-    const known = drafts.get(key) ?? { when, meanings: schemes.map(() => undefined) };
-    known.meanings[schemes.indexOf(scheme)] = mark;
-    drafts.set(key, known);
+  for (const [scheme, whens] of Object.entries(rule.scheme)) {
+    for (const when of list(whens)) {
+      const key = JSON.stringify(Object.entries(when).sort());
+      const known = drafts.get(key) ?? { when, rule, meanings: schemes.map(() => undefined) };
+      known.meanings[schemes.indexOf(scheme)] = mark;
+      drafts.set(key, known);
+    }
   }
 }
 
-function spell(rule: SourceRule, episode: EpisodeRule, when: When, meanings: readonly (Mark | undefined)[], index: number): Spelling {
-  const known = meanings.filter((mark) => mark !== undefined);
+function spell(runtime: CompiledRuntime, rule: SourceRule, { when, rule: mark, meanings }: Draft, index: number): Spelling {
+  const known = meanings.filter((one) => one !== undefined);
   const [first] = known;
   const words = rule.spelling.map((field) => when[field]).filter((value) => typeof value === 'string');
+  const names = new Set(known.map((one) => one.name));
   return {
     index,
     text: words.join(' '),
     meanings,
-    agreed: known.every((mark) => mark === first) ? first : undefined,
-    opens: known.some((mark) => episode.opens.includes(mark.name)),
-    loose: known.every((mark) => mark.loose),
-    mayComplete: known.some((mark) => episode.until.includes(mark.name)),
+    agreed: known.every((one) => one === first) ? first : undefined,
+    opens: runtime.episodes.find((episode) => episode.rule.opens.some((name) => names.has(name))),
+    loose: known.every((one) => one.loose),
+    mayComplete: runtime.episodes.some((episode) => episode.rule.until.some((name) => names.has(name)) || known.some((one) => episode.fails.has(one))),
+    renews: mark.renews === true,
+    names: mark.names && compileNames(mark.names),
   };
-}
-
-/**
- * The conditions of one source. The most specific that holds wins. Where all conditions stand on the one or two fields
- * that spell a mark, the answer for their values is remembered: a log spells few marks and repeats them for ever.
- */
-class Table {
-  readonly #first: string;
-  readonly #second: string | undefined;
-  readonly #always: readonly string[];
-  readonly #rules: { readonly when: When; readonly match: Match; readonly weight: number }[] = [];
-  /** Bounded: values come from a log. */
-  readonly #answers: Map<string | undefined, Map<string | undefined, Match>> = new Map();
-  #remembered = 0;
-  #memorable: boolean;
-
-  constructor(rule: SourceRule) {
-    const [first, second] = rule.spelling;
-    if (first === undefined) throw new Error('a source rule needs a field that spells its marks');
-    this.#first = first;
-    this.#second = second;
-    this.#always = rule.fields;
-    this.#memorable = rule.spelling.length <= 2;
-  }
-
-  add(when: When, match: Match): void {
-    const fields = Object.keys(when);
-    this.#rules.push({ when, match, weight: fields.length });
-    if (fields.some((field) => field !== this.#first && field !== this.#second)) this.#memorable = false;
-  }
-
-  match(entry: Entry): Match {
-    const first = entry.get(this.#first);
-    const second = this.#second === undefined ? undefined : entry.get(this.#second);
-    const answer = this.#answers.get(first)?.get(second);
-    if (answer !== undefined) return answer;
-    for (const field of this.#always) if (entry.get(field) === undefined) return { kind: 'foreign' };
-    const found = this.#search(entry);
-    if (found.kind === 'event' && this.#memorable && this.#remembered < 1024) this.#remember(first, second, found);
-    return found;
-  }
-
-  /** The most specific condition that holds: the one with the most fields. */
-  #search(entry: Entry): Match {
-    let best: Match = { kind: 'unknown' };
-    let weight = 0;
-    for (const rule of this.#rules) {
-      if (rule.weight > weight && holds(rule.when, entry)) {
-        best = rule.match;
-        weight = rule.weight;
-      }
-    }
-    return best;
-  }
-
-  #remember(first: string | undefined, second: string | undefined, match: Match): void {
-    const inner = this.#answers.get(first) ?? new Map<string | undefined, Match>();
-    inner.set(second, match);
-    this.#answers.set(first, inner);
-    this.#remembered++;
-  }
-}
-
-function holds(when: When, entry: Entry): boolean {
-  for (const [field, wanted] of Object.entries(when)) {
-    const value = entry.get(field);
-    if (wanted === absent ? value !== undefined : value !== wanted) return false;
-  }
-  return true;
 }

@@ -7,6 +7,7 @@ import { episodeId, fold, rootId } from './fold.ts';
 import type { Previous } from './fold.ts';
 import { judge, nothing } from './judge.ts';
 import type { OpenEpisode } from './open.ts';
+import { exactOnes } from './copies.ts';
 import { extentsOf } from './tombstone.ts';
 import type { Tombstone } from './tombstone.ts';
 
@@ -19,31 +20,37 @@ export type Conclusion =
 export function conclude(
   episode: OpenEpisode,
   members: readonly Event[],
-  { hostId, shift }: { readonly hostId: string; readonly shift?: bigint },
+  { hostId, shift, rawClock }: { readonly hostId: string; readonly shift?: bigint; readonly rawClock?: boolean },
   keyOf: (source: SourceId) => SourceKey,
 ): Conclusion {
   if (episode.kind === 'stray' || !members.some((event) => !event.spelling.loose)) return { kind: 'loose', counts: ['loose_without_start'] };
   const { runtime } = episode;
-  const decision = episode.decide(members);
-  const whole = episode.history(members);
-  const none = nothing(runtime, whole, decision.schemes);
-  if (none !== undefined) return { kind: 'nothing', counts: [none], tombstone: bury(episode, members, hostId, 'nothing', keyOf) };
+  const events = runtime.keyed ? exactOnes(members) : members;
+  const decision = episode.decide(events);
+  const whole = episode.history(events);
+  const none = nothing(episode.rule, whole, decision.schemes);
+  if (none !== undefined) return { kind: 'nothing', counts: [none], tombstone: bury(episode, members, events, hostId, 'nothing', keyOf) };
   const fault = episode.kind === 'inside' ? 'log_begins_inside' : episode.cut;
-  const outcome = fault === undefined ? judge(runtime, whole, decision.schemes) : 'incomplete';
-  const tombstone = bury(episode, members, hostId, outcome, keyOf);
+  const judged = judge(runtime, episode.rule, whole, decision.schemes);
+  const outcome = fault === undefined || judged === 'failed' ? judged : 'incomplete';
+  const tombstone = bury(episode, members, events, hostId, outcome, keyOf);
   const trace = fold({
     traceId: tombstone.traceId,
     runtime,
+    rule: episode.rule,
+    subject: episode.subject,
     container: episode.container,
-    events: members,
+    events,
     whole,
     outcome,
     decision,
     fault,
     shift,
+    rawClock: rawClock === true,
     previous: episode.previous && previousOf(episode.previous, runtime),
   });
-  const counts = [`settled_${outcome}`];
+  const counts: string[] = [episode.rule.name === 'start' ? `settled_${outcome}` : `settled_${episode.rule.name}`];
+  if (events.length < members.length) counts.push('copies');
   if (fault !== undefined) counts.push(fault);
   if (decision.refusedPin !== undefined) counts.push('scheme_mismatch');
   return { kind: 'trace', counts, tombstone, trace };
@@ -52,15 +59,22 @@ export function conclude(
 function bury(
   episode: OpenEpisode,
   members: readonly Event[],
+  events: readonly Event[],
   hostId: string,
   outcome: Tombstone['outcome'],
   keyOf: (source: SourceId) => SourceKey,
 ): Tombstone {
   const { runtime, container } = episode;
-  const opened = members[0]?.time ?? episode.opened;
+  const opened = events[0]?.time ?? episode.opened;
   return {
     runtime: runtime.name,
     container,
+    ...(episode.subject !== container && { subject: episode.subject }),
+    ...(runtime.keyed && {
+      containers: [...new Set(members.flatMap((event) => event.container ?? []))],
+      handles: [...new Set(members.flatMap((event) => event.handle ?? []))],
+    }),
+    ...(episode.rule.name !== 'start' && { episode: episode.rule.name }),
     traceId: episodeId(hostId, runtime, container, opened),
     opened,
     until: episode.due,

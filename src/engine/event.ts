@@ -1,17 +1,33 @@
-import type { Nanos } from '../model/time.ts';
+import type { Duration, Nanos } from '../model/time.ts';
 import type { SourceId } from '../model/source.ts';
 import type { Spelling } from './compile.ts';
+import type { Holes } from './template.ts';
 
 /** A line that says something: a mark at a time, not yet sure which (that depends on the version of the log). */
 export interface Event {
   readonly time: Nanos;
+  /** How fine its writer's clock is: the moment lies in [time, time + step). */
+  readonly step: Duration;
+  /** The guest's own time, where the line carries a guest's line. */
+  readonly guest: Nanos | undefined;
   readonly spelling: Spelling;
+  readonly holes: Holes | undefined;
   /** The raw line, as evidence. */
   readonly line: string;
+  /** Which container of its life; undefined: the sandbox itself, or not yet known. */
+  container: string | undefined;
+  /** The process (or request) that wrote it. */
+  readonly handle: string | undefined;
+  /** A process by another name, which this line tells: the exec whose shim will speak of it. */
+  readonly also: string | undefined;
+  /** What its process does: `create`, `kill`. */
+  readonly command: string | undefined;
   /** Where it stood: for pins and cuts, never for a trace. */
   readonly source: SourceId;
   readonly rank: number;
   readonly offset: number;
+  /** Number of the line in its source, from 1; 0: not known, the source was not read from its beginning. */
+  readonly row: number;
   /** It stands in the state file as it was written: its source may let it go. */
   kept: boolean;
 }

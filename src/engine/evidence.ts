@@ -1,6 +1,7 @@
 /** Raw lines as evidence: cut to what back-ends keep, and each given to one span. */
 import type { LooseReason, SpanEvent } from '../model/trace.ts';
-import type { Draft, Placed } from './drafts.ts';
+import type { Draft } from './draft.ts';
+import type { Placed } from './groups.ts';
 
 /** A raw line is cut here: Tempo cuts attributes at 2,048 bytes (reference/user-experience.md 1.1). */
 const LONGEST_LINE = 1_900;
@@ -35,15 +36,16 @@ export function spanEvent(placed: Placed, name: string, reason: LooseReason | un
 
 /**
  * Whether a mark's line goes to this span. Each goes to one: of the spans of the mark's own component that it bounds, the
- * shortest that it begins, else the shortest that it ends; where there is none, the root.
+ * shortest that it begins, else the shortest that it ends; where there is none, the root. `across`: one process writes what
+ * is another component's span (the runtime logs what it says to the hypervisor), so any span may have it.
  */
-export function owns(arranged: readonly Draft[], at: number, placed: Placed): boolean {
+export function owns(arranged: readonly Draft[], at: number, placed: Placed, across: boolean): boolean {
   let best = -1;
   let begins = false;
   let length = Infinity;
   for (let i = 1; i < arranged.length; i++) {
     const draft = arranged[i];
-    if (draft === undefined || draft.service !== placed.mark?.service) continue;
+    if (draft === undefined || (across ? draft.credit === 'caller' : draft.service !== placed.mark?.service)) continue;
     const starts = draft.from.event === placed.event;
     if (!starts && draft.to.event !== placed.event) continue;
     const long = draft.end - draft.start;

@@ -6,7 +6,7 @@ import type { Life } from './life.ts';
 import type { Tombstone } from './tombstone.ts';
 
 export interface Flight {
-  readonly life: Life;
+  life: Life;
   readonly tombstone: Tombstone;
   readonly held: readonly Held[];
   /** Its beginning stands in no log. */
@@ -32,6 +32,11 @@ export class Flights {
     const flight = this.#flights.get(trace);
     this.#flights.delete(trace);
     return flight;
+  }
+
+  /** A life became part of another. */
+  moved(from: Life, into: Life): void {
+    for (const flight of this.#flights.values()) if (flight.life === from) flight.life = into;
   }
 
   all(): Flight[] {

@@ -3,18 +3,25 @@
  * this same function, and the same events give the same bytes (design.md 3).
  */
 import type { Finding, LooseEvent, LooseReason, Outcome, Trace } from '../model/trace.ts';
-import { between, duration } from '../model/time.ts';
-import type { Nanos } from '../model/time.ts';
-import type { CompiledRuntime } from './compile.ts';
+import { duration } from '../model/time.ts';
+import type { Duration, Nanos } from '../model/time.ts';
+import { arrange } from './arrange.ts';
+import { guestClock } from './clock.ts';
+import type { CompiledEpisode, CompiledRuntime } from './compile.ts';
+import { draft } from './draft.ts';
+import type { Draft } from './draft.ts';
+import { drafts } from './drafts.ts';
 import { cut } from './evidence.ts';
 import type { Event } from './event.ts';
+import { failureText, reasonOf } from './failure.ts';
+import { findingsOf } from './findings.ts';
+import { resolve } from './groups.ts';
+import type { Loose, Marks, Placed, Resolved } from './groups.ts';
 import { spanId, traceId } from './identity.ts';
-import { completion } from './judge.ts';
-import { meaning } from './scheme.ts';
+import { joinCalls } from './joins.ts';
+import { containersOf, podDrafts } from './pod.ts';
 import type { Decision } from './scheme.ts';
 import { spansOf } from './spans.ts';
-import { arrange, drafts } from './drafts.ts';
-import type { Draft, Placed } from './drafts.ts';
 
 /** The start this one continues: it had been created and rested, or had been given up as incomplete. */
 export interface Previous {
@@ -27,6 +34,8 @@ export interface Episode {
   /** `episodeId` of the first event. */
   readonly traceId: string;
   readonly runtime: CompiledRuntime;
+  readonly rule: CompiledEpisode;
+  readonly subject: string;
   readonly container: string;
   /** In order, without duplicates; at least one that is not loose by design. */
   readonly events: readonly Event[];
@@ -39,6 +48,8 @@ export interface Episode {
   /** How far the user had the times moved. */
   readonly shift: bigint | undefined;
   readonly previous: Previous | undefined;
+  /** Times of the guest as the guest tells them, by the user's explicit wish. */
+  readonly rawClock: boolean;
 }
 
 /** Id of the trace that these events become, without folding them. */
@@ -48,19 +59,6 @@ export const episodeId = (hostId: string, runtime: CompiledRuntime, container: s
 /** Id of the root of a runtime's starts within a trace. */
 export const rootId = (trace: string, runtime: CompiledRuntime): string =>
   spanId(trace, runtime.start.rule.root.service, runtime.start.rule.root.name, 0);
-
-/** An event that bounds no span, and why. */
-export interface Loose {
-  readonly placed: Placed;
-  readonly reason: LooseReason;
-}
-
-/** Events with their meaning settled. */
-interface Resolved {
-  /** By number of the mark: its first event. */
-  readonly placed: readonly (Placed | undefined)[];
-  readonly loose: readonly Loose[];
-}
 
 /** What the spans of a trace are made from. */
 export interface Details {
@@ -72,38 +70,50 @@ export interface Details {
   readonly arranged: readonly Draft[];
   readonly failure: string | undefined;
   readonly findings: readonly Finding[];
+  /** Ids of findings by the draft that they are about. */
+  readonly marked: ReadonlyMap<Draft, readonly string[]>;
 }
 
+const NOTHING: ReadonlyMap<Draft, readonly string[]> = new Map();
+
 export function fold(episode: Episode): Trace {
-  const { runtime, decision, events } = episode;
+  const { runtime, rule, decision, events } = episode;
   const [opening] = events;
   if (opening === undefined) throw new Error('an episode without events reached the fold');
   const at = opening.time;
-  const resolved = resolve(events, at, decision.schemes, runtime.marks.length);
-  const made = drafts(runtime, resolved.placed, decision.schemes);
-  const loose = [...resolved.loose, ...unplaced(resolved.placed, made)];
+  const resolved = resolve(runtime, events, at, decision.schemes);
+  const calls = runtime.keyed ? rule.spans.flatMap((word) => (word.kind === 'rpc' ? joinCalls(word, resolved) : [])) : [];
+  const clock = runtime.keyed ? guestClock(runtime, resolved, calls, episode.rawClock) : undefined;
+  const made = drafts(runtime, rule, resolved, decision.schemes, clock);
+  const pod = runtime.keyed ? podDrafts(rule, resolved, made) : undefined;
+  const loose = [...resolved.loose, ...unplaced(resolved, made, episode)];
   if (loose.length > 1) loose.sort((a, b) => a.placed.offset - b.placed.offset);
   const last = lastOf(resolved);
-  const root = rootDraft(runtime, episode.outcome, opening, last);
+  const root = rootDraft(episode, opening, last, made, pod !== undefined);
   let gaps = 0;
-  for (const draft of made) if (draft.credit === 'caller') gaps += draft.end - draft.start;
+  for (const one of made) if (one.credit === 'caller') gaps += one.end - one.start;
+  const arranged = arrange(root, made, runtime);
+  const found = findingsOf({ episode, resolved, clock, arranged, gaps });
+  const failure = failureText(episode, last, reasonOf(episode, resolved));
   const details: Details = {
     id: episode.traceId,
     episode,
     last,
     gaps,
     loose,
-    arranged: arrange(root, made, runtime),
-    failure: failureText(episode, last),
-    findings: findingsOf(runtime, decision),
+    arranged,
+    failure,
+    findings: found.findings,
+    marked: found.marked ?? NOTHING,
   };
   return {
     id: details.id,
     runtime: runtime.name,
-    episode: 'start',
+    episode: rule.name,
     container: episode.container,
+    containers: containersOf(episode.container, resolved),
     outcome: episode.outcome,
-    errorType: details.failure === undefined ? undefined : (episode.fault ?? 'incomplete'),
+    errorType: failure === undefined ? undefined : errorType(episode),
     schemes: decision.by === 'none' ? [] : schemeNames(runtime, decision),
     schemeBy: decision.by,
     at,
@@ -116,20 +126,30 @@ export function fold(episode: Episode): Trace {
   };
 }
 
+export const errorType = ({ fault, outcome }: Episode): string => (outcome === 'failed' ? 'failed' : (fault ?? 'incomplete'));
+
 /** Scratch, by number of the mark. */
 let used = new Uint8Array(0);
 
 /** Marks in their place that no span uses: listed, never hidden. */
-function unplaced(marks: readonly (Placed | undefined)[], made: readonly Draft[]): Loose[] {
-  if (used.length < marks.length) used = new Uint8Array(marks.length);
+function unplaced({ placed, all }: Resolved, made: readonly Draft[], { runtime, rule }: Episode): Loose[] {
+  if (runtime.keyed) return unused(all, made, rule);
+  if (used.length < placed.length) used = new Uint8Array(placed.length);
   used.fill(0);
   for (const { from, to } of made) {
     if (from.mark !== undefined) used[from.mark.index] = 1;
     if (to.mark !== undefined) used[to.mark.index] = 1;
   }
   const found: Loose[] = [];
-  for (const placed of marks) if (placed?.mark !== undefined && used[placed.mark.index] === 0) found.push({ placed, reason: 'unplaced' });
+  for (const one of placed) if (one?.mark !== undefined && used[one.mark.index] === 0) found.push({ placed: one, reason: 'unplaced' });
   return found;
+}
+
+/** Where marks come more than once each is used for itself. What only ends or stands in is missed by nobody. */
+function unused(all: readonly Placed[], made: readonly Draft[], { modest }: CompiledEpisode): Loose[] {
+  const bounds = new Set<Placed>();
+  for (const { from, to } of made) bounds.add(from).add(to);
+  return all.filter((one) => one.mark !== undefined && !one.mark.silent && !one.mark.loose && !modest.has(one.mark) && !bounds.has(one)).map((placed) => ({ placed, reason: 'unplaced' }));
 }
 
 export const schemeNames = (runtime: CompiledRuntime, decision: Decision): string[] =>
@@ -137,81 +157,48 @@ export const schemeNames = (runtime: CompiledRuntime, decision: Decision): strin
 
 export const nameOf = (placed: Placed): string => placed.mark?.name ?? placed.event.spelling.text;
 
-function resolve(events: readonly Event[], at: Nanos, schemes: readonly number[], marks: number): Resolved {
-  const placed = new Array<Placed | undefined>(marks).fill(undefined);
-  const loose: Loose[] = [];
-  for (const event of events) {
-    const mark = meaning(event, schemes);
-    const one: Placed = { event, mark, offset: between(at, event.time) };
-    if (mark === undefined) loose.push({ placed: one, reason: 'undecided' });
-    else if (mark.loose) loose.push({ placed: one, reason: 'by-design' });
-    else if (placed[mark.index] !== undefined) loose.push({ placed: one, reason: 'repeated' });
-    else placed[mark.index] = one;
-  }
-  return { placed, loose };
-}
-
 /** The last mark of the start, also where its meaning is open. */
-function lastOf(resolved: Resolved): Placed {
+function lastOf({ placed, loose, all }: Resolved): Placed {
   let last: Placed | undefined;
   const later = (one: Placed): void => {
     if (last === undefined || one.offset >= last.offset) last = one;
   };
-  for (const one of resolved.placed) if (one !== undefined) later(one);
-  for (const { placed, reason } of resolved.loose) if (reason === 'undecided') later(placed);
+  for (const one of all) if (one.mark !== undefined && !one.mark.loose && !one.mark.silent) later(one);
+  if (all.length === 0) laterOf(placed, later);
+  for (const { placed: one, reason } of loose) if (reason === 'undecided') later(one);
+  last ??= all[all.length - 1];
   if (last === undefined) throw new Error('an episode without a mark reached the fold');
   return last;
 }
 
-function rootDraft(runtime: CompiledRuntime, outcome: Outcome, opening: Event, last: Placed): Draft {
-  const { service, name } = runtime.start.rule.root;
-  const from: Placed = { event: opening, mark: opening.spelling.agreed, offset: duration(0) };
-  return {
-    parent: -1,
+function laterOf(placed: Marks, later: (one: Placed) => void): void {
+  for (const one of placed) if (one !== undefined) later(one);
+}
+
+function rootDraft({ runtime, rule, outcome }: Episode, opening: Event, last: Placed, made: readonly Draft[], pod: boolean): Draft {
+  const { service, name, certainty } = rule.rule.root;
+  const incomplete = outcome === 'incomplete';
+  let end = runtime.keyed && made.length > 0 ? duration(0) : last.offset;
+  if (runtime.keyed) for (const one of made) if (one.end > end) end = one.end;
+  return draft({
     service,
-    name,
-    start: duration(0),
-    end: last.offset,
-    from,
+    name: pod ? (rule.rule.pod ?? name) : name,
+    kind: 'server',
+    from: { event: opening, mark: opening.spelling.agreed, offset: duration(0) },
     to: last,
-    certainty: outcome === 'incomplete' ? 'inferred' : 'exact',
+    start: firstOf(made),
+    end,
+    certainty: incomplete ? 'inferred' : (certainty ?? 'exact'),
     credit: 'runtime',
-    waits: false,
-    incomplete: outcome === 'incomplete',
-    step: false,
-    by: [],
-  };
+    incomplete,
+  });
 }
 
-function failureText(episode: Episode, last: Placed): string | undefined {
-  if (episode.outcome !== 'incomplete') return undefined;
-  const where = `the last mark is "${nameOf(last)}" (${last.event.spelling.text}${last.mark === undefined ? '' : ` of ${last.mark.service}`})`;
-  switch (episode.fault) {
-    case undefined:
-      return `incomplete: ${where}; ${missing(episode)}`;
-    case 'log_begins_inside':
-      return `the log begins inside this start: its beginning was never seen; ${where}`;
-    default:
-      return `cut off (${episode.fault}): ${where}`;
-  }
-}
-
-function missing(episode: Episode): string {
-  const { runtime, whole, decision } = episode;
-  const complete = decision.schemes.filter((scheme) => completion(runtime, whole, scheme) !== undefined);
-  if (complete.length > 0) {
-    const names = complete.map((scheme) => runtime.schemes[scheme]).join(' or ');
-    return `as a log of ${runtime.name} ${names} it would be complete: pin the version with --scheme`;
-  }
-  const seen = new Set(whole.map((event) => meaning(event, decision.schemes)));
-  const names = runtime.start.until.filter((mark) => !seen.has(mark)).map((mark) => `"${mark.name}"`);
-  return `${names.join(' and ')} never came`;
-}
-
-function findingsOf(runtime: CompiledRuntime, decision: Decision): Finding[] {
-  if (decision.refusedPin === undefined) return [];
-  const found = schemeNames(runtime, decision).join(' or ');
-  return [{ id: 'scheme-mismatch', text: `the pinned version ${decision.refusedPin} was refused: these lines are those of ${found}` }];
+/** Times of the guest left as they are may lie before everything else. */
+function firstOf(made: readonly Draft[]): Duration {
+  let first = duration(0);
+  for (const { start } of made) if (start < first) first = start;
+  return first;
 }
 
 const looseEvent = (placed: Placed, reason: LooseReason): LooseEvent => ({

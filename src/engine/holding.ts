@@ -28,8 +28,11 @@ export function firstLines(events: readonly Event[]): Held[] {
   return [...first].map(([source, offset]) => ({ source, offset }));
 }
 
-/** @param flying first lines of what is sent and not acknowledged. */
-export function holding(open: Iterable<OpenEpisode>, flying: Iterable<Held>): Holding {
+/**
+ * @param flying first lines of what is sent and not acknowledged.
+ * @param waiting lines of which it is not known yet whose they are.
+ */
+export function holding(open: Iterable<OpenEpisode>, flying: Iterable<Held>, waiting: Iterable<Event>): Holding {
   const held = new Map<SourceId, { from: number | undefined; awaited: boolean }>();
   const hold = (source: SourceId, offset: number | undefined, awaited: boolean): void => {
     const known = held.get(source);
@@ -43,5 +46,6 @@ export function holding(open: Iterable<OpenEpisode>, flying: Iterable<Held>): Ho
     for (const { source, offset, kept } of episode.events) hold(source, kept ? undefined : offset, episode.kind !== 'stray');
   }
   for (const { source, offset } of flying) hold(source, offset, false);
+  for (const { source, offset, kept } of waiting) hold(source, kept ? undefined : offset, true);
   return held;
 }

@@ -1,5 +1,7 @@
 /** What an episode's events amount to: complete, resting, or stopped on the way. Shared by settling and folding. */
-import type { CompiledRuntime, Mark } from './compile.ts';
+import { after } from '../model/time.ts';
+import type { Duration, Nanos } from '../model/time.ts';
+import type { CompiledEpisode, CompiledRuntime, Mark } from './compile.ts';
 import type { Event } from './event.ts';
 import { meaning } from './scheme.ts';
 import type { Outcome } from '../model/trace.ts';
@@ -11,9 +13,9 @@ function first(events: readonly Event[], scheme: number, mark: Mark): Event | un
 }
 
 /** The event that completed the episode under one version: the latest of the first of each expected mark. */
-export function completion(runtime: CompiledRuntime, events: readonly Event[], scheme: number): Event | undefined {
+export function completion(rule: CompiledEpisode, events: readonly Event[], scheme: number): Event | undefined {
   let latest: Event | undefined;
-  for (const mark of runtime.start.until) {
+  for (const mark of rule.until) {
     const event = first(events, scheme, mark);
     if (event === undefined) return undefined;
     if (latest === undefined || event.time > latest.time) latest = event;
@@ -21,11 +23,64 @@ export function completion(runtime: CompiledRuntime, events: readonly Event[], s
   return latest;
 }
 
-function rests(runtime: CompiledRuntime, events: readonly Event[], scheme: number): boolean {
-  const rule = runtime.start.rests;
+/** One container's part of an episode: from its opener to what ended it, if that was seen. */
+export interface Part {
+  readonly container: string | undefined;
+  readonly events: readonly Event[];
+  readonly opened: Nanos;
+  /** The mark that ended it, well or badly; undefined: it has not ended. */
+  readonly end: Event | undefined;
+  readonly failed: boolean;
+}
+
+/** The parts of an episode whose runtime names containers and sandboxes, by the time they opened. Sandbox lines are in none. */
+export function partsOf(rule: CompiledEpisode, events: readonly Event[]): Part[] {
+  const parts: { container: string | undefined; events: Event[]; opened: Nanos; end: Event | undefined; failed: boolean }[] = [];
+  for (const event of events) {
+    if (event.container === undefined) continue;
+    let part = parts.findLast(({ container }) => container === event.container);
+    const ended = part?.end !== undefined;
+    if (part === undefined || (ended && event.spelling.opens === rule)) {
+      part = { container: event.container, events: [], opened: event.time, end: undefined, failed: false };
+      parts.push(part);
+    }
+    part.events.push(event);
+    const mark = event.spelling.agreed;
+    if (mark === undefined || part.end !== undefined) continue;
+    part.failed = rule.fails.has(mark);
+    if (part.failed || rule.until.includes(mark)) part.end = event;
+  }
+  return parts;
+}
+
+/** When all containers that started within it had started or failed; undefined: one has not. */
+export function reachOf(rule: CompiledEpisode, events: readonly Event[], settle: Duration): Nanos | undefined {
+  let reach: Nanos | undefined;
+  let waits = false;
+  for (const part of partsOf(rule, events)) {
+    if (!waits && reach !== undefined && part.opened > after(reach, settle)) break;
+    if (part.end === undefined) waits = true;
+    else if (reach === undefined || part.end.time > reach) reach = part.end.time;
+  }
+  return waits ? undefined : reach;
+}
+
+/** The last line of an episode without an end of its own before its processes fell silent for `settle`. */
+export function quiet(events: readonly Event[], opened: Nanos, settle: Duration): Nanos {
+  let last = opened;
+  for (const event of events) {
+    if (event.handle === undefined && event.time > opened) continue;
+    if (event.time > after(last, settle)) break;
+    if (event.time > last) last = event.time;
+  }
+  return last;
+}
+
+function rests(runtime: CompiledRuntime, { rests: rule }: CompiledEpisode, events: readonly Event[], scheme: number): boolean {
   const columns = runtime.columns[scheme];
   if (rule === undefined || columns === undefined) return false;
   const written = (mark: Mark): boolean => first(events, scheme, mark) !== undefined;
+  if (rule.kind === 'marks') return written(rule.seen) && !written(rule.unseen);
   return (columns[rule.after] ?? []).every(written) && !(columns[rule.before] ?? []).some(written);
 }
 
@@ -33,19 +88,29 @@ function rests(runtime: CompiledRuntime, events: readonly Event[], scheme: numbe
  * Judges events that will not grow any more. An end counts only where every version that remains calls it one: an urunc
  * 0.4 whose hypervisor is missing stops one mark short and looks like a complete 0.6 (corpus/urunc-real, B fail-nohv).
  */
-export function judge(runtime: CompiledRuntime, events: readonly Event[], schemes: readonly number[]): Outcome {
-  if (schemes.every((scheme) => completion(runtime, events, scheme) !== undefined)) return 'ok';
-  if (schemes.every((scheme) => rests(runtime, events, scheme))) return 'created';
+export function judge(runtime: CompiledRuntime, rule: CompiledEpisode, events: readonly Event[], schemes: readonly number[]): Outcome {
+  if (runtime.keyed) return worst(runtime, rule, events);
+  if (schemes.every((scheme) => completion(rule, events, scheme) !== undefined)) return 'ok';
+  if (schemes.every((scheme) => rests(runtime, rule, events, scheme))) return 'created';
   return 'incomplete';
 }
 
+/** Of all containers: one that failed fails it all. */
+function worst(runtime: CompiledRuntime, rule: CompiledEpisode, events: readonly Event[]): Outcome {
+  const parts = partsOf(rule, events);
+  if (parts.some(({ failed }) => failed)) return 'failed';
+  const open = parts.filter(({ end }) => end === undefined);
+  if (rule.until.length === 0 || open.length === 0) return 'ok';
+  return open.every((part) => rests(runtime, rule, part.events, 0)) ? 'created' : 'incomplete';
+}
+
 /** The name under which an episode that is none is counted (urunc: handed-to-runc); undefined: it is one. */
-export function nothing(runtime: CompiledRuntime, events: readonly Event[], schemes: readonly number[]): string | undefined {
-  const rule = runtime.start.nothing;
+export function nothing({ nothing: rule }: CompiledEpisode, events: readonly Event[], schemes: readonly number[]): string | undefined {
   if (rule === undefined) return undefined;
   const seen = new Set<Mark>();
   for (const event of events) {
     const mark = meaning(event, schemes);
+    if (mark?.silent === true) continue;
     if (mark === undefined || !(mark.loose || rule.exactly.has(mark))) return undefined;
     if (!mark.loose) seen.add(mark);
   }

@@ -4,61 +4,31 @@
  * log times alone, so that a re-read decides the same.
  */
 import type { Clock, Intake, SourceId, SourceInfo } from '../model/source.ts';
-import { duration, steady } from '../model/time.ts';
-import type { Duration, Nanos, Steady } from '../model/time.ts';
-import type { Trace } from '../model/trace.ts';
+import { steady } from '../model/time.ts';
+import type { Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
 import type { Event } from './event.ts';
 import { conclude } from './conclude.ts';
 import { dueAt, hasPassed, look } from './due.ts';
 import { Flights } from './flights.ts';
+import { Gathering } from './gathering.ts';
 import { holding } from './holding.ts';
 import type { Holding } from './holding.ts';
 import type { Life } from './life.ts';
 import { Lives } from './lives.ts';
-import { Memory } from './memory.ts';
+import { Memory, storeInside } from './memory.ts';
 import type { StoredMemory } from './memory.ts';
+import { LEDGER_DEFAULTS } from './options.ts';
+import type { Count, LedgerOptions, Settlement } from './options.ts';
 import { OpenEpisode } from './open.ts';
 import type { Waiting } from './open.ts';
-import { addVerdicts, newVerdicts } from './reading.ts';
 import type { Reading, Verdicts } from './reading.ts';
 import { Sources } from './sources.ts';
 import { chooseKept, infoOfStored, storeLines } from './snapshot.ts';
 import type { Tombstone } from './tombstone.ts';
 
-export interface LedgerOptions {
-  readonly hostId: string;
-  readonly settle: Duration;
-  readonly patience: Duration;
-  /** How late a line may reach a file after the time it tells. */
-  readonly lateness: Duration;
-  /** Episodes under way at once; beyond, the oldest is cut. */
-  readonly mostOpen: number;
-  /** When so many acknowledged starts lie beyond the first line that is held, the oldest open ones are kept in the state. */
-  readonly keepBeyond: number;
-  /** Added to the time of every line, by the user's explicit wish; the trace says so. */
-  readonly shift?: bigint;
-}
-
-export const LEDGER_DEFAULTS: Omit<LedgerOptions, 'hostId'> = {
-  settle: duration(250_000_000),
-  patience: duration(60_000_000_000),
-  lateness: duration(250_000_000),
-  mostOpen: 10_000,
-  keepBeyond: 1_000,
-};
-
-/** A settled episode. `waited`: settled by waiting; its cut must be on disk before it is sent (`Ledger.remember`). */
-export interface Settlement {
-  readonly trace: Trace;
-  readonly waited: boolean;
-}
-
-/** What the ledger counts beside the verdicts of its sources. Every loss has a name here. */
-export type Count =
-  | 'duplicate' | 'late' | 'replayed' | 'after_end' | 'loose_without_start' | 'handed-to-runc'
-  | 'too_many_events' | 'too_many_open' | 'scheme_mismatch' | 'log_begins_inside'
-  | 'settled_ok' | 'settled_created' | 'settled_incomplete' | (string & {});
+export { LEDGER_DEFAULTS };
+export type { Count, LedgerOptions, Settlement };
 
 export class Ledger implements Intake {
   readonly counts = new Map<Count, number>();
@@ -70,6 +40,7 @@ export class Ledger implements Intake {
   readonly #open = new Set<OpenEpisode>();
   readonly #flights = new Flights();
   readonly #memory = new Memory();
+  readonly #gathering: Gathering;
   #held: Holding | undefined;
   /** Lines that the state being written holds: let go once it is written. */
   #keeping: readonly Event[] = [];
@@ -80,10 +51,16 @@ export class Ledger implements Intake {
     this.#lives = new Lives(runtimes);
     this.#sources = new Sources(runtimes.flatMap((runtime) => runtime.sources), options.shift);
     this.#waiting = { settle: options.settle, patience: options.patience };
+    const count = (name: Count): void => this.#count(name);
+    const moved = (from: Life, into: Life): void => {
+      this.#memory.moved(from, into);
+      this.#flights.moved(from, into);
+    };
+    this.#gathering = new Gathering({ lives: this.#lives, sources: this.#sources, open: this.#open, options, count, moved });
   }
 
   begin(info: SourceInfo): SourceId {
-    return this.#sources.begin(info, (event, container, runtime, from) => this.#gather(event, container, runtime, from));
+    return this.#sources.begin(info, (event, named, runtime, from) => this.#gathering.line(event, named, runtime, from));
   }
 
   read(source: SourceId, bytes: Buffer, length: number, offset: number): number {
@@ -117,40 +94,12 @@ export class Ledger implements Intake {
 
   /** Worked out once until something changes. */
   #holding(): Holding {
-    this.#held ??= holding(this.#open, this.#flights.all().flatMap((flight) => flight.held));
+    this.#held ??= holding(this.#open, this.#flights.all().flatMap((flight) => flight.held), this.#lives.waiting());
     return this.#held;
   }
 
   #count(name: Count, by = 1): void {
     this.counts.set(name, (this.counts.get(name) ?? 0) + by);
-  }
-
-  #gather(event: Event, container: string, runtime: CompiledRuntime, reading: Reading): boolean {
-    const life = this.#lives.of(runtime, container);
-    if (life === undefined) return false;
-    const found = event.spelling.opens ? life.open(event, reading) : life.place(event, reading, this.#options.patience);
-    if (found.kind === 'counted') {
-      this.#count(found.name);
-      this.#lives.tidy(life);
-      return true;
-    }
-    const { episode, absorbed } = found;
-    // An opener may find its episode's first lines already there: an earlier episode gives them up.
-    if (event.spelling.opens || episode.events.length === 1) {
-      this.#open.add(episode);
-      episode.pin ??= reading.info.scheme;
-      for (const gone of absorbed) this.#open.delete(gone);
-      if (this.#open.size > this.#options.mostOpen) this.#cutOldest();
-    }
-    return true;
-  }
-
-  #cutOldest(): void {
-    for (const episode of this.#open) {
-      if (episode.cut !== undefined) continue;
-      episode.cut = 'too_many_open';
-      return;
-    }
   }
 
   /** Settles every episode that all sources have passed. Call after reading, and when `nextDue` says so. */
@@ -162,9 +111,11 @@ export class Ledger implements Intake {
     for (const episode of this.#open) {
       if (episode.changed) look(episode, this.#waiting, wall, now, this.#sources);
       if (episode.cut === undefined && !hasPassed(episode, frontier, this.#options.lateness, now)) continue;
+      if (episode.runtime.keyed && episode.cut === undefined && this.#gathering.reorder(episode)) continue;
       const settlement = this.#settleOne(episode);
       if (settlement !== undefined) settled.push(settlement);
     }
+    this.#lives.expire(frontier, this.#options.patience, this.counts);
     return settled;
   }
 
@@ -183,15 +134,12 @@ export class Ledger implements Intake {
   #settleOne(episode: OpenEpisode): Settlement | undefined {
     this.#held = undefined;
     this.#open.delete(episode);
-    const life = this.#lives.of(episode.runtime, episode.container);
+    const life = this.#lives.of(episode.runtime, episode.subject);
     if (life === undefined) return undefined;
     life.close(episode);
-    const { members, rest } = episode.split(episode.runtime.start.rule.settle ?? this.#options.settle);
+    const { members, rest } = episode.split(episode.rule.rule.settle ?? this.#options.settle);
     const settlement = this.#conclude(episode, life, members);
-    for (const event of rest) {
-      const reading = this.#sources.get(event.source);
-      if (reading !== undefined) this.#gather(event, episode.container, episode.runtime, reading);
-    }
+    this.#gathering.again(rest, episode.subject, episode.runtime);
     this.#lives.tidy(life);
     return settlement;
   }
@@ -203,7 +151,8 @@ export class Ledger implements Intake {
       case 'loose':
         return undefined;
       case 'nothing':
-        this.#bury(life, end.tombstone);
+        life.bury(end.tombstone);
+        this.#keep(life, end.tombstone);
         return undefined;
       case 'trace':
         this.#flights.add(end.trace.id, life, end.tombstone, members, episode.kind === 'inside');
@@ -212,11 +161,6 @@ export class Ledger implements Intake {
       default:
         return end satisfies never;
     }
-  }
-
-  #bury(life: Life, tombstone: Tombstone): void {
-    life.bury(tombstone);
-    this.#keep(life, tombstone);
   }
 
   #keep(life: Life, tombstone: Tombstone): void {
@@ -240,8 +184,7 @@ export class Ledger implements Intake {
     const held = new Map<string, number>();
     for (const [source, { from }] of this.#holding()) if (from !== undefined) held.set(this.#sources.keyOf(source), from);
     const flying = this.#flights.all();
-    const inside = [...[...this.#open].filter((episode) => episode.kind === 'inside'), ...flying.filter((flight) => flight.inside).map((flight) => flight.tombstone)];
-    const insides = inside.map(({ container, opened, runtime }) => ({ container, opened: String(opened), runtime: typeof runtime === 'string' ? runtime : runtime.name }));
+    const insides = storeInside([...[...this.#open].filter((episode) => episode.kind === 'inside'), ...flying.filter((flight) => flight.inside).map((flight) => flight.tombstone)]);
     const { needed, ...stored } = this.#memory.store(flying.map((flight) => flight.tombstone), (source) => held.get(source));
     const kept = [...[...this.#open].flatMap(({ events }) => events.filter((event) => event.kept)), ...flying.flatMap((flight) => flight.kept)];
     this.#keeping = needed > this.#options.keepBeyond ? chooseKept(this.#open, kept) : [];
@@ -291,9 +234,6 @@ export class Ledger implements Intake {
 
   /** All that was ever read. */
   verdicts(): Verdicts {
-    const all = newVerdicts();
-    addVerdicts(all, this.#sources.past);
-    for (const { verdicts } of this.#sources.readings()) addVerdicts(all, verdicts);
-    return all;
+    return this.#sources.verdicts();
   }
 }

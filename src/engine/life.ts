@@ -1,10 +1,12 @@
-/** One container's life: its episodes under way and what is remembered of those that are settled. */
+/** The life of one sandbox or container: its episodes under way and what is remembered of those that are settled. */
 import type { SourceKey } from '../model/source.ts';
 import type { Duration, Nanos } from '../model/time.ts';
-import type { CompiledRuntime } from './compile.ts';
+import type { CompiledEpisode, CompiledRuntime } from './compile.ts';
 import type { Event } from './event.ts';
+import { beginningMissing, continues, goesOn, homeOf, sameOpener } from './home.ts';
 import type { Reading } from './reading.ts';
 import { OpenEpisode } from './open.ts';
+import type { EpisodeKind } from './open.ts';
 import { covers, mayContinue } from './tombstone.ts';
 import type { Tombstone } from './tombstone.ts';
 
@@ -20,30 +22,58 @@ const counted = (name: Extract<Found, { kind: 'counted' }>['name']): Found => ({
 
 export class Life {
   readonly runtime: CompiledRuntime;
-  readonly container: string;
+  readonly subject: string;
   /** By the time they opened. */
   #open: OpenEpisode[] = [];
   #settled: Tombstone[] = [];
   /** Episodes that were cut by waiting before a crash and may not have been acknowledged: to be cut there again. */
   #cuts: Tombstone[] = [];
   #inside: readonly Nanos[] = NOWHERE;
+  #latestSeen: Nanos | undefined;
+  /**
+   * Lines came out of the order of their times: some may have gone to the wrong episode. They are placed again, in order,
+   * before anything is settled, so that what is decided does not hang on the order in which lines were read.
+   */
+  disordered = false;
 
-  constructor(runtime: CompiledRuntime, container: string) {
+  constructor(runtime: CompiledRuntime, subject: string) {
     this.runtime = runtime;
-    this.container = container;
+    this.subject = subject;
   }
 
   get idle(): boolean {
     return this.#open.length === 0 && this.#settled.length === 0 && this.#cuts.length === 0;
   }
 
-  /** An opener: at a time of its own it always opens a new episode. */
-  open(event: Event, { info: { key: source } }: Reading): Found {
-    const settled = this.#settled.find((tombstone) => tombstone.opened === event.time);
+  /** Takes note of the order in which lines come. */
+  notice({ time }: Event): void {
+    if (this.#latestSeen !== undefined && time < this.#latestSeen) this.disordered = true;
+    else this.#latestSeen = time;
+  }
+
+  /** Gives up all that is under way, to be placed again in order. */
+  restart(): readonly OpenEpisode[] {
+    const open = this.#open;
+    this.#open = [];
+    this.#latestSeen = undefined;
+    this.disordered = false;
+    return open;
+  }
+
+  /** An opener: at a time of its own it always opens a new episode, unless what it opens is under way. */
+  open(event: Event, rule: CompiledEpisode, { info: { key: source } }: Reading): Found {
+    const container = event.container ?? this.subject;
+    const settled = this.#settled.find((tombstone) => tombstone.opened === event.time && tombstone.container === container);
     if (settled !== undefined) return counted(covers(settled.extents, source, event.offset) ? 'replayed' : 'duplicate');
-    const known = this.#open.find((episode) => episode.opened === event.time && episode.kind === 'start');
+    const known = this.#open.find((episode) => episode.kind === 'start' && episode.rule === rule && sameOpener(episode, event, container));
     if (known !== undefined) return this.#add(known, event, source);
-    const episode = new OpenEpisode(this.runtime, this.container, 'start', event.time);
+    if (this.runtime.keyed) {
+      const late = this.#settledBefore(event);
+      if (late !== undefined && event.time <= late.until) return counted(covers(late.extents, source, event.offset) ? 'replayed' : 'late');
+      const under = goesOn(this.#open, rule, event, container);
+      if (under !== undefined) return this.#extend(under, event, source);
+    }
+    const episode = new OpenEpisode(rule, this, container, 'start', event.time);
     const absorbed = this.#makeRoom(episode);
     this.#insert(episode);
     return this.#add(episode, event, source, absorbed);
@@ -51,11 +81,15 @@ export class Life {
 
   /** A new start takes what an earlier one held from its opening on, and what had no beginning before it came. */
   #makeRoom(episode: OpenEpisode): OpenEpisode[] {
-    const before = this.#latest(episode.opened);
+    const mine = (other: OpenEpisode): boolean => other.rule === episode.rule && other.container === episode.container;
+    const before = this.#open.findLast((other) => other.opened <= episode.opened && mine(other));
     for (const event of before?.giveUpFrom(episode.opened) ?? []) episode.add(event);
-    const next = this.#open.find((other) => other.kind === 'start' && other.opened > episode.opened)?.opened;
+    const next = this.#open.find((other) => other.kind === 'start' && other.opened > episode.opened && mine(other))?.opened;
+    const pod = episode.rule.rule.pod !== undefined && episode.container === this.subject;
     const orphans = this.#open.filter(
-      (other) => (other.kind === 'inside' || other.kind === 'stray') && other.opened >= episode.opened && (next === undefined || other.opened < next),
+      (other) =>
+        other.opened >= episode.opened && (next === undefined || other.opened < next) &&
+        (other.kind === 'stray' || (other.rule === episode.rule && ((other.kind === 'inside' && mine(other)) || (pod && other.container !== episode.container)))),
     );
     for (const orphan of orphans) for (const event of orphan.events) episode.add(event);
     this.#open = this.#open.filter((other) => !orphans.includes(other));
@@ -63,42 +97,60 @@ export class Life {
   }
 
   /**
-   * Any other line: belongs to the latest episode that had opened by then.
+   * Any other line: belongs to the latest episode that had opened by then, of its process or container where it names one.
    * Marks without a beginning are a start, not strays, where the log's first bytes may lie inside it. Also those that
    * bound nothing wait for one: of two files of a rotation the newer may be read first.
    */
   place(event: Event, reading: Reading, patience: Duration): Found {
     const source = reading.info.key;
-    const episode = this.#latest(event.time);
-    const settled = this.#settled.length === 0 ? undefined : this.#settled.findLast((tombstone) => tombstone.opened <= event.time);
-    if (episode !== undefined && (settled === undefined || episode.opened >= settled.opened)) return this.#add(episode, event, source);
-    if (settled !== undefined) return this.#afterwards(settled, event, source);
-    const orphan = this.#open.find((other) => other.kind === 'inside' || other.kind === 'stray');
+    const episode = this.runtime.keyed ? homeOf(this.#open, event) : this.#latest(event.time);
+    const settled = this.#settledBefore(event);
+    if (episode !== undefined && (settled === undefined || episode.opened >= settled.opened || this.runtime.keyed)) return this.#add(episode, event, source);
+    if (settled !== undefined) {
+      const found = this.#afterwards(settled, event, source);
+      if (found !== undefined) return found;
+    }
+    const lost = this.runtime.keyed ? beginningMissing(this.runtime, event) : undefined;
+    if (lost !== undefined) return this.#begin(lost, 'inside', event, source);
+    const orphan = this.#open.find((other) => other.kind === 'stray' || (other.kind === 'inside' && (!this.runtime.keyed || other.container === event.container)));
     if (orphan !== undefined) return this.#extend(orphan, event, source);
-    const kind = reading.beginsInside(event.time, patience) || this.#inside.includes(event.time) ? 'inside' : 'stray';
-    return this.#begin(new OpenEpisode(this.runtime, this.container, kind, event.time), event, source);
+    const inside = reading.beginsInside(event.time, patience) || this.#inside.includes(event.time);
+    return this.#begin(this.runtime.start, inside && (!this.runtime.keyed || continues(this.runtime, event)) ? 'inside' : 'stray', event, source);
   }
 
-  #afterwards(settled: Tombstone, event: Event, source: SourceKey): Found {
+  /** The latest settled episode that the line may be late for. */
+  #settledBefore({ time, container, handle }: Event): Tombstone | undefined {
+    if (this.#settled.length === 0) return undefined;
+    if (handle === undefined) return this.#settled.findLast((tombstone) => tombstone.opened <= time);
+    const own = this.#settled.findLast((tombstone) => tombstone.opened <= time && time <= tombstone.until && tombstone.handles?.includes(handle) === true);
+    // Another process of a container that it was about, later.
+    return own ?? this.#settled.findLast((tombstone) => time > tombstone.until && container !== undefined && tombstone.containers?.includes(container) === true);
+  }
+
+  /** @returns undefined: the line has nothing to do with what is settled. */
+  #afterwards(settled: Tombstone, event: Event, source: SourceKey): Found | undefined {
     if (event.time <= settled.until) {
       if (covers(settled.extents, source, event.offset)) return counted('replayed');
       // A start that ended by waiting reaches as far as it waited; a mark that bounds nothing (kill, delete) is not late for it.
       return counted(event.spelling.loose && settled.waited ? 'after_end' : 'late');
     }
-    if (event.spelling.loose || !mayContinue(settled)) return counted('after_end');
+    if (this.runtime.keyed) {
+      if (beginningMissing(this.runtime, event) !== undefined) return undefined;
+      if (!continues(this.runtime, event) || !mayContinue(settled)) return counted('after_end');
+    } else if (event.spelling.loose || !mayContinue(settled)) return counted('after_end');
     const under = this.#open.find((other) => other.previous === settled);
     if (under !== undefined) return this.#extend(under, event, source);
-    const episode = new OpenEpisode(this.runtime, this.container, 'continuation', event.time);
-    episode.previous = settled;
-    return this.#begin(episode, event, source);
+    return this.#begin(this.runtime.start, 'continuation', event, source, settled);
   }
 
-  #begin(episode: OpenEpisode, event: Event, source: SourceKey): Found {
+  #begin(rule: CompiledEpisode, kind: EpisodeKind, event: Event, source: SourceKey, previous?: Tombstone): Found {
+    const episode = new OpenEpisode(rule, this, event.container ?? this.subject, kind, event.time);
+    episode.previous = previous;
     this.#insert(episode);
     return this.#add(episode, event, source);
   }
 
-  /** An earlier line of an episode without an opener: it begins there. */
+  /** An earlier line of an episode: it begins there. */
   #extend(episode: OpenEpisode, event: Event, source: SourceKey): Found {
     if (event.time < episode.opened) {
       this.close(episode);
@@ -111,7 +163,7 @@ export class Life {
 
   #add(episode: OpenEpisode, event: Event, source: SourceKey, absorbed: readonly OpenEpisode[] = NONE): Found {
     if (this.#cuts.length > 0) {
-      const cut = this.#cuts.find((tombstone) => tombstone.opened === episode.opened);
+      const cut = this.#cuts.find((tombstone) => tombstone.opened === episode.opened && tombstone.container === episode.container);
       if (cut !== undefined && event.time <= cut.until && !covers(cut.extents, source, event.offset)) return counted('late');
     }
     if (!episode.add(event)) return counted('duplicate');
@@ -133,6 +185,16 @@ export class Life {
 
   close(episode: OpenEpisode): void {
     this.#open = this.#open.filter((other) => other !== episode);
+  }
+
+  /** It turned out to be part of another life: gives up all it has. */
+  dissolve(): { readonly open: readonly OpenEpisode[]; readonly settled: readonly Tombstone[]; readonly cuts: readonly Tombstone[]; readonly inside: readonly Nanos[] } {
+    const all = { open: this.#open, settled: this.#settled, cuts: this.#cuts, inside: this.#inside };
+    this.#open = [];
+    this.#settled = [];
+    this.#cuts = [];
+    this.#inside = NOWHERE;
+    return all;
   }
 
   bury(tombstone: Tombstone): void {

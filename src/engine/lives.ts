@@ -1,30 +1,68 @@
+import type { Duration } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
+import type { Event } from './event.ts';
+import { Keys } from './keys.ts';
 import { Life } from './life.ts';
+import type { Count } from './options.ts';
+import type { Frontier } from './sources.ts';
 
 /** containerd allows 76 letters, digits and `._-`, others less; runc also `+`. */
 const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.+:-]{0,127}$/;
 
-/** All lives there are, by runtime and container. */
+interface Known {
+  readonly lives: Map<string, Life>;
+  readonly keys: Keys;
+}
+
+/** All lives there are, by runtime and by container or sandbox. */
 export class Lives {
-  readonly #lives: ReadonlyMap<CompiledRuntime, Map<string, Life>>;
+  readonly #known: ReadonlyMap<CompiledRuntime, Known>;
 
   constructor(runtimes: readonly CompiledRuntime[]) {
-    this.#lives = new Map(runtimes.map((runtime) => [runtime, new Map<string, Life>()]));
+    this.#known = new Map(runtimes.map((runtime) => [runtime, { lives: new Map<string, Life>(), keys: new Keys() }]));
   }
 
-  /** The container's life, begun if need be; undefined for a name that no container can have. */
-  of(runtime: CompiledRuntime, container: string): Life | undefined {
-    const lives = this.#lives.get(runtime);
-    const known = lives?.get(container);
+  /** The subject's life, begun if need be; undefined for a name that nothing can have. */
+  of(runtime: CompiledRuntime, subject: string): Life | undefined {
+    const lives = this.#known.get(runtime)?.lives;
+    const known = lives?.get(subject);
     if (known !== undefined) return known;
-    if (!CONTAINER_ID.test(container)) return undefined;
-    const life = new Life(runtime, container);
-    lives?.set(container, life);
+    if (!isContainerId(subject)) return undefined;
+    const life = new Life(runtime, subject);
+    lives?.set(subject, life);
     return life;
+  }
+
+  existing(runtime: CompiledRuntime, subject: string): Life | undefined {
+    return this.#known.get(runtime)?.lives.get(subject);
+  }
+
+  /** @throws Error for a runtime that is not one of these. */
+  keysOf(runtime: CompiledRuntime): Keys {
+    const known = this.#known.get(runtime);
+    if (known === undefined) throw new Error(`runtime ${runtime.name} is not among the ledger's`);
+    return known.keys;
+  }
+
+  /** Lines of processes of which it is not known yet whom they serve. */
+  *waiting(): Iterable<Event> {
+    for (const { keys } of this.#known.values()) yield* keys.waiting();
+  }
+
+  /** Gives up on lines that waited too long for a name, and counts them. */
+  expire({ behind, atEnd }: Frontier, patience: Duration, counts: Map<Count, number>): void {
+    const reached = behind ?? atEnd;
+    for (const { keys } of this.#known.values()) {
+      if (!keys.idle && reached !== 'nowhere') keys.expire(reached, patience);
+      if (keys.unattributed > 0) counts.set('unattributed', keys.unattributed);
+      if (keys.refused > 0) counts.set('two_sandboxes', keys.refused);
+    }
   }
 
   /** Lets go of a life in which nothing is under way and nothing remembered. */
   tidy(life: Life): void {
-    if (life.idle) this.#lives.get(life.runtime)?.delete(life.container);
+    if (life.idle) this.#known.get(life.runtime)?.lives.delete(life.subject);
   }
 }
+
+export const isContainerId = (text: string): boolean => CONTAINER_ID.test(text);

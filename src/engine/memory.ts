@@ -1,6 +1,7 @@
 /** Settled and acknowledged episodes, bounded, and their form in the state file. */
 import type { SourceKey } from '../model/source.ts';
 import { nanos } from '../model/time.ts';
+import type { Nanos } from '../model/time.ts';
 import type { Life } from './life.ts';
 import type { StoredLines } from './snapshot.ts';
 import { mayContinue, revive, store } from './tombstone.ts';
@@ -38,8 +39,14 @@ export interface StoredInside {
   readonly opened: string;
 }
 
+/** Of episodes and tombstones. */
+export const storeInside = (
+  all: readonly { readonly runtime: string | { readonly name: string }; readonly container: string; readonly subject?: string; readonly opened: Nanos }[],
+): StoredInside[] =>
+  all.map(({ runtime, container, subject, opened }) => ({ container: subject ?? container, opened: String(opened), runtime: typeof runtime === 'string' ? runtime : runtime.name }));
+
 interface Entry {
-  readonly life: Life;
+  life: Life;
   readonly tombstone: Tombstone;
 }
 
@@ -54,6 +61,11 @@ export class Memory {
     list.add({ life, tombstone });
     const most = list === this.#done ? MOST_DONE : MOST_UNFINISHED;
     return list.size > most ? this.#dropOldest(list) : [];
+  }
+
+  /** A life became part of another. */
+  moved(from: Life, into: Life): void {
+    for (const list of [this.#done, this.#unfinished, this.#cuts]) for (const entry of list) if (entry.life === from) entry.life = into;
   }
 
   #dropOldest(list: Set<Entry>): Life[] {
@@ -90,14 +102,14 @@ export class Memory {
   restore(stored: StoredMemory, lifeOf: (runtime: string, container: string) => Life | undefined): void {
     for (const one of stored.done) {
       const tombstone = revive(one);
-      const life = lifeOf(tombstone.runtime, tombstone.container);
+      const life = lifeOf(tombstone.runtime, tombstone.subject ?? tombstone.container);
       if (life === undefined) continue;
       life.bury(tombstone);
       this.add(life, tombstone);
     }
     for (const one of stored.cuts) {
       const tombstone = revive(one);
-      const life = lifeOf(tombstone.runtime, tombstone.container);
+      const life = lifeOf(tombstone.runtime, tombstone.subject ?? tombstone.container);
       life?.cutAgain(tombstone);
       if (life !== undefined) this.#cuts.add({ life, tombstone });
     }

@@ -1,18 +1,19 @@
 /** An episode under way: its events so far, and when it may be looked at. */
 import { after, between, duration } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
-import type { CompiledRuntime, Spelling } from './compile.ts';
+import type { CompiledEpisode, CompiledRuntime, Spelling } from './compile.ts';
 import { sortEvents } from './event.ts';
 import type { Event } from './event.ts';
-import { completion } from './judge.ts';
+import { completion, quiet, reachOf } from './judge.ts';
 import { decide } from './scheme.ts';
 import type { Decision } from './scheme.ts';
 import type { Tombstone } from './tombstone.ts';
 
 /** An episode spans this much log time at most (design.md 3). */
 const LONGEST = duration(600_000_000_000);
-/** More events than any honest start has: what goes beyond is cut, marked and counted. */
+/** More events than any honest start has, unless the runtime asks for more: what goes beyond is cut, marked and counted. */
 export const MOST_EVENTS = 1_024;
+const BEGUN: ReadonlySet<string> = new Set();
 
 /**
  * start: begun by an opener. continuation: the rest of a start that was settled as created or incomplete.
@@ -28,7 +29,12 @@ export interface Waiting {
 
 export class OpenEpisode {
   readonly runtime: CompiledRuntime;
+  readonly rule: CompiledEpisode;
+  /** The life it is part of: a sandbox, or a container alone. */
+  readonly subject: string;
   readonly container: string;
+  /** Its processes, where the runtime's lines name them. */
+  #handles: ReadonlySet<string> | Set<string> = BEGUN;
   kind: EpisodeKind;
   opened: Nanos;
   events: Event[] = [];
@@ -50,11 +56,14 @@ export class OpenEpisode {
   /** What a line is told that went in here: made once, not once a line. */
   readonly taken: { readonly kind: 'taken'; readonly episode: OpenEpisode; readonly absorbed: readonly OpenEpisode[] };
   #completers = 0;
+  #sorted = true;
   #decision: Decision | undefined;
   #lastWithin: Nanos;
 
-  constructor(runtime: CompiledRuntime, container: string, kind: EpisodeKind, opened: Nanos) {
+  constructor(rule: CompiledEpisode, { runtime, subject }: { readonly runtime: CompiledRuntime; readonly subject: string }, container: string, kind: EpisodeKind, opened: Nanos) {
     this.runtime = runtime;
+    this.rule = rule;
+    this.subject = subject;
     this.container = container;
     this.kind = kind;
     this.opened = opened;
@@ -67,26 +76,49 @@ export class OpenEpisode {
 
   /** @returns false for a line that is already there: the same mark at the same nanosecond. */
   add(event: Event): boolean {
-    for (const known of this.events) if (known.spelling === event.spelling && known.time === event.time) return false;
-    this.events.push(event);
+    const { events } = this;
+    // From the end: the line it would equal is one of the last.
+    for (let at = events.length - 1; at >= 0; at--) {
+      const known = events[at];
+      if (known === undefined || (this.#sorted && known.time < event.time)) break;
+      if (same(known, event)) return false;
+    }
+    if (event.time < (events[events.length - 1]?.time ?? event.time)) this.#sorted = false;
+    events.push(event);
+    if (event.handle !== undefined) this.#name(event.handle);
+    if (event.also !== undefined) this.#name(event.also);
     this.#decision = undefined; // a line that bounds nothing may still tell the version
+    this.changed ||= this.runtime.keyed; // processes live on in lines that bound nothing
     if (event.spelling.loose) return true;
     if (event.time > this.last) this.last = event.time;
     if (event.spelling.mayComplete) this.#completers++;
-    if (this.events.length >= MOST_EVENTS) this.cut = 'too_many_events';
+    if (events.length >= (this.rule.rule.most ?? MOST_EVENTS)) this.cut = 'too_many_events';
     this.changed = true;
     return true;
   }
 
-  /** Gives up the events from `moment` on: they belong to a start that began then. */
+  #name(handle: string): void {
+    if (this.#handles === BEGUN) this.#handles = new Set([handle]);
+    else if (this.#handles instanceof Set) this.#handles.add(handle);
+  }
+
+  /** Whether this process is one of its own. */
+  has(handle: string): boolean {
+    return this.#handles.has(handle);
+  }
+
+  /** Gives up its container's events from `moment` on: they belong to a start that began then. */
   giveUpFrom(moment: Nanos): Event[] {
-    const given = this.events.filter((event) => event.time >= moment);
-    this.#keep(this.events.filter((event) => event.time < moment));
+    const goes = (event: Event): boolean => event.time >= moment && (event.container === undefined || event.container === this.container);
+    const given = this.events.filter(goes);
+    if (given.length > 0) this.#keep(this.events.filter((event) => !goes(event)));
     return given;
   }
 
   #keep(events: Event[]): void {
     this.events = [];
+    this.#handles = BEGUN;
+    this.#sorted = true;
     this.last = this.opened;
     this.#completers = 0;
     for (const event of events) this.add(event);
@@ -115,13 +147,16 @@ export class OpenEpisode {
   /** Works out how far the episode reaches and when it may be settled. */
   evaluate(waiting: Waiting): void {
     sortEvents(this.events);
+    this.#sorted = true;
     this.changed = false;
     this.#decision = undefined;
-    const patience = this.runtime.start.rule.patience ?? waiting.patience;
-    const settle = this.runtime.start.rule.settle ?? waiting.settle;
+    const { rule } = this.rule;
+    const settle = rule.settle ?? waiting.settle;
+    if (rule.until.length === 0) return this.#evaluateQuiet(settle);
+    const patience = rule.patience ?? waiting.patience;
     const within = this.#withoutGap(patience);
-    const mayEnd = this.previous !== undefined || this.#completers >= this.runtime.start.until.length;
-    const end = mayEnd ? this.#completedAt(within) : undefined;
+    const mayEnd = this.previous !== undefined || this.#completers >= (this.rule.fails.size > 0 ? 1 : rule.until.length);
+    const end = mayEnd ? this.#completedAt(within, settle) : undefined;
     this.complete = end !== undefined;
     if (end !== undefined) {
       this.since = end;
@@ -131,6 +166,12 @@ export class OpenEpisode {
     this.#lastWithin = within.findLast((event) => !event.spelling.loose)?.time ?? this.opened;
     this.since = this.#lastWithin;
     this.due = after(this.#lastWithin, patience);
+  }
+
+  /** Without a mark that ends it: it is over when its processes have been quiet for long enough. */
+  #evaluateQuiet(settle: Duration): void {
+    this.complete = true;
+    this.due = after(quiet(this.events, this.opened, settle), settle);
   }
 
   /** Log time after which a line belongs to something else: the same for whoever reads these lines, whenever. */
@@ -147,11 +188,12 @@ export class OpenEpisode {
   }
 
   /** When the last expected mark came, under every version that remains; undefined: it is still awaited under one. */
-  #completedAt(events: readonly Event[]): Nanos | undefined {
+  #completedAt(events: readonly Event[], settle: Duration): Nanos | undefined {
+    if (this.runtime.keyed) return reachOf(this.rule, this.history(events), settle);
     const whole = this.history(events);
     let latest = this.opened;
     for (const scheme of this.decide(events).schemes) {
-      const last = completion(this.runtime, whole, scheme);
+      const last = completion(this.rule, whole, scheme);
       if (last === undefined) return undefined;
       if (last.time > latest) latest = last.time;
     }
@@ -173,3 +215,6 @@ export class OpenEpisode {
     return { members: this.events.filter(belongs), rest: this.events.filter((event) => !belongs(event)) };
   }
 }
+
+const same = (a: Event, b: Event): boolean =>
+  a.spelling === b.spelling && a.time === b.time && a.handle === b.handle && a.container === b.container && (a.holes === b.holes || a.line === b.line);

@@ -3,8 +3,10 @@ import type { Entry, Refusal, Syntax } from '../model/entry.ts';
 import type { SourceId, SourceInfo } from '../model/source.ts';
 import { between, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
-import type { CompiledRuntime, CompiledSource } from './compile.ts';
+import type { CompiledRuntime, CompiledSource, Match, Spelling } from './compile.ts';
 import type { Event } from './event.ts';
+import { nameFrom } from './template.ts';
+import type { Holes, Name } from './template.ts';
 
 const NEWLINE = 10;
 const RETURN = 13;
@@ -45,9 +47,19 @@ const EXAMPLE_LENGTH = 200;
 const FOREIGN: ReadonlySet<Refusal> = new Set(['not-json', 'not-logfmt']);
 /** Refusals of a line that holds more than one record. */
 const SEVERAL: ReadonlySet<Refusal> = new Set(['records-pasted', 'record-torn']);
+/** Whom a line names, beside what stands in its event. */
+export interface Named {
+  readonly sandbox: string | undefined;
+  readonly alias: string | undefined;
+}
 
 /** What becomes of an event; false: its container's name is none. */
-export type Gather = (event: Event, container: string, runtime: CompiledRuntime, reading: Reading) => boolean;
+export type Gather = (event: Event, named: Named, runtime: CompiledRuntime, reading: Reading) => boolean;
+
+/** Syslog's name of the writer, where a line has one: it tells a line of another program from one that no rule knows. */
+const IDENTIFIER = 'syslog.identifier';
+const ANOTHER = 'another program';
+const NOBODY: Named = { sandbox: undefined, alias: undefined };
 
 const count = <K>(counts: Map<K, number>, name: K): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
 
@@ -66,7 +78,11 @@ export class Reading {
   firstTime: Nanos | undefined;
   /** Lines need not be in order of their times. */
   earliest: Nanos | undefined;
-  readonly #groups: readonly Group[];
+  #groups: readonly Group[];
+  readonly #identifiers: ReadonlySet<string>;
+  /** Number of the line at hand; undefined: the source was not read from its first byte. */
+  #row: number | undefined;
+  #begun = false;
   readonly #refused: Refused[] = [];
   readonly #gather: Gather;
   readonly #shift: bigint | undefined;
@@ -82,16 +98,20 @@ export class Reading {
     this.#gather = gather;
     this.#shift = shift;
     const mine = sources.filter((source) => info.runtime === undefined || source.runtime.name === info.runtime);
-    const syntaxes = new Set(mine.map((source) => source.syntax));
-    this.#groups = [...syntaxes].map((syntax) => ({ syntax, sources: mine.filter((source) => source.syntax === syntax) }));
+    const syntaxes = new Set(mine.flatMap((source) => source.syntaxes));
+    this.#groups = [...syntaxes].map((syntax) => ({ syntax, sources: mine.filter((source) => source.syntaxes.includes(syntax)) }));
+    this.#identifiers = new Set(mine.flatMap((source) => source.identifiers));
   }
 
   /** @returns bytes taken: up to and including the last line end. */
   read(bytes: Buffer, length: number, offset: number): number {
     let start = 0;
+    if (!this.#begun && offset === 0 && this.info.kept !== true) this.#row = 0;
+    this.#begun = true;
     for (;;) {
       const end = bytes.indexOf(NEWLINE, start);
       if (end < 0 || end >= length) return start;
+      if (this.#row !== undefined) this.#row++;
       this.#line(bytes, start, end > start && bytes[end - 1] === RETURN ? end - 1 : end, offset + start);
       start = end + 1;
     }
@@ -117,6 +137,7 @@ export class Reading {
     }
     let refusal: Refusal | undefined;
     let unknown = false;
+    let writer: string | undefined;
     for (const group of this.#groups) {
       const entry = group.syntax.read(bytes, start, end);
       if (typeof entry === 'string') {
@@ -129,10 +150,12 @@ export class Reading {
       this.#pass(time);
       for (const source of group.sources) {
         const refused = this.#offer(source, entry, time, offset);
-        if (refused === undefined) return;
+        if (refused === undefined) return this.#prefer(group);
         if (refused !== 'no rule') refusal = refused;
       }
+      writer ??= entry.get(IDENTIFIER);
     }
+    if (writer !== undefined && !this.#identifiers.has(writer)) return count(this.verdicts.ignored, ANOTHER);
     const malformed = !unknown || refusal === 'bad-container-id' ? refusal : undefined;
     if (malformed === undefined) this.verdicts.unknown++;
     else count(this.verdicts.malformed, malformed);
@@ -153,31 +176,72 @@ export class Reading {
     return true;
   }
 
+  /** A file is written in one way mostly: what read the last line is tried first on the next. Each line has one reader at most. */
+  #prefer(group: Group): void {
+    if (this.#groups[0] !== group) this.#groups = [group, ...this.#groups.filter((other) => other !== group)];
+  }
+
   /** @returns undefined when the rule took the line. */
   #offer(source: CompiledSource, entry: Entry, time: Nanos, offset: number): Refusal | 'no rule' | undefined {
     const match = source.match(entry);
     switch (match.kind) {
-      case 'unknown':
       case 'foreign':
         return 'no rule';
+      case 'unknown':
       case 'ignored':
-        count(this.verdicts.ignored, match.name);
-        return undefined;
+        return this.#useless(source, entry, match, time, offset);
       case 'event': {
         if (this.info.notBefore !== undefined && time < this.info.notBefore) {
           count(this.verdicts.ignored, 'older than asked');
           return undefined;
         }
-        const container = entry.get(source.container);
-        if (container === undefined) return 'bad-container-id';
-        const event = { time, spelling: match.spelling, line: entry.line(), source: this.id, rank: this.info.rank, offset, kept: this.info.kept === true };
-        if (!this.#gather(event, container, source.runtime, this)) return 'bad-container-id';
+        if (!this.#event(source, entry, match.spelling, match.holes, time, offset)) return 'bad-container-id';
         this.verdicts.events++;
         return undefined;
       }
       default:
         return match satisfies never;
     }
+  }
+
+  /** A line that is no mark still shows that its process lives. */
+  #useless(source: CompiledSource, entry: Entry, match: Match, time: Nanos, offset: number): 'no rule' | undefined {
+    const young = this.info.notBefore === undefined || time >= this.info.notBefore;
+    if (source.alive !== undefined && young) this.#event(source, entry, source.alive, undefined, time, offset);
+    if (match.kind !== 'ignored') return 'no rule';
+    count(this.verdicts.ignored, match.name);
+    return undefined;
+  }
+
+  #event(source: CompiledSource, entry: Entry, spelling: Spelling, holes: Holes | undefined, time: Nanos, offset: number): boolean {
+    const get = (field: string): string | undefined => entry.get(field);
+    const own = source.names;
+    const other = spelling.names;
+    const from = (name: Name | undefined): string | undefined => name && nameFrom(name, get, holes);
+    const handles = other === undefined || other.handles.length === 0 ? own.handles : other.handles;
+    let handle: string | undefined;
+    for (let at = 0; handle === undefined && at < handles.length; at++) handle = from(handles[at]);
+    const event: Event = {
+      time,
+      step: entry.step,
+      guest: entry.guest,
+      spelling,
+      holes,
+      line: entry.line(),
+      container: from(other?.container ?? own.container),
+      handle,
+      also: from(other?.also),
+      command: source.command === undefined ? undefined : entry.get(source.command),
+      source: this.id,
+      rank: this.info.rank,
+      offset,
+      row: this.#row ?? 0,
+      kept: this.info.kept === true,
+    };
+    const sandbox = from(other?.sandbox ?? own.sandbox);
+    const alias = from(other?.alias);
+    const named = sandbox === undefined && alias === undefined ? NOBODY : { sandbox, alias };
+    return this.#gather(event, named, source.runtime, this);
   }
 
   /** Whether a start seen at this time, but not its beginning, may have begun before the first line of the log. */

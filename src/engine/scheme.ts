@@ -21,7 +21,8 @@ export interface Decision {
  */
 export function decide(runtime: CompiledRuntime, events: readonly Event[], pin: string | undefined): Decision {
   const count = runtime.schemes.length;
-  if (count === 0) return { schemes: [0], by: 'none', refusedPin: undefined };
+  // One way of writing is no version.
+  if (count <= 1) return { schemes: [0], by: 'none', refusedPin: undefined };
   const proven: number[] = [];
   for (let scheme = 0; scheme < count; scheme++) if (proves(runtime, scheme, events)) proven.push(scheme);
   const remaining = proven.length > 0 ? proven : knowing(runtime, events);

@@ -103,6 +103,14 @@ export class Sources {
     return { behind, atEnd };
   }
 
+  /** All that was ever read. */
+  verdicts(): Verdicts {
+    const all = newVerdicts();
+    addVerdicts(all, this.past);
+    for (const { verdicts } of this.readings()) addVerdicts(all, verdicts);
+    return all;
+  }
+
   readings(): Reading[] {
     return [...this.#open.values()].map((source) => source.reading);
   }

@@ -4,9 +4,10 @@
  */
 import type { Attributes, Certainty, Credit, Link, Span, SpanEvent, SpanKind } from '../model/trace.ts';
 import type { Duration } from '../model/time.ts';
-import type { Draft, Placed } from './drafts.ts';
+import type { Draft } from './draft.ts';
+import type { Placed } from './groups.ts';
 import { owns, spanEvent } from './evidence.ts';
-import { nameOf, schemeNames } from './fold.ts';
+import { errorType, nameOf, schemeNames } from './fold.ts';
 import type { Details } from './fold.ts';
 import { spanId } from './identity.ts';
 
@@ -71,7 +72,7 @@ class FoldedSpan implements Span {
   }
 
   get kind(): SpanKind {
-    return this.#isRoot ? 'server' : 'internal';
+    return this.#draft.kind;
   }
 
   get #isRoot(): boolean {
@@ -79,7 +80,7 @@ class FoldedSpan implements Span {
   }
 
   get attributes(): Attributes {
-    return this.#isRoot ? rootAttributes(this.#details) : ends(this.#draft);
+    return this.#isRoot ? rootAttributes(this.#details) : ownAttributes(this.#details, this.#draft);
   }
 
   get #allEvents(): readonly SpanEvent[] {
@@ -102,7 +103,8 @@ class FoldedSpan implements Span {
 
   get error(): string | undefined {
     const { failure } = this.#details;
-    return failure === undefined || this.#isRoot ? failure : this.incomplete ? NO_END : undefined;
+    if (failure === undefined || this.#isRoot) return failure;
+    return this.#draft.error ?? (this.incomplete ? NO_END : undefined);
   }
 }
 
@@ -129,16 +131,27 @@ function makeId({ id, arranged }: Details, at: number): string {
   return spanId(id, draft.service, draft.name, ordinal);
 }
 
-const ends = ({ from, to }: Draft): Attributes => [
-  ['shimtrace.from', from.event.spelling.text],
-  ['shimtrace.to', to.event.spelling.text],
-];
+function ownAttributes({ marked, episode }: Details, draft: Draft): Attributes {
+  const { attributes, from, to } = draft;
+  const ends: Attributes = [
+    ['shimtrace.from', from.event.spelling.text],
+    ['shimtrace.to', to.event.spelling.text],
+  ];
+  if (!episode.runtime.keyed) return ends;
+  const found = marked.get(draft);
+  const step = Math.max(from.event.step, to.event.step);
+  const all: Attribute[] = [...attributes, ...ends.filter(([, text]) => text !== '')];
+  if (found !== undefined) all.push(['shimtrace.finding', found]);
+  if (step > 1) all.push(['shimtrace.step_ns', step]);
+  if (draft.error !== undefined) all.push(['error.type', 'failed']);
+  return all.sort(byName);
+}
 
 function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
   const events: SpanEvent[] = [];
   const take = (placed: Placed): void => {
     const loose = at === 0 && details.loose.some((one) => one.placed.event === placed.event);
-    if (!loose && placed.mark !== undefined && owns(details.arranged, at, placed)) events.push(spanEvent(placed, nameOf(placed), undefined));
+    if (!loose && placed.mark !== undefined && owns(details.arranged, at, placed, details.episode.runtime.keyed)) events.push(spanEvent(placed, nameOf(placed), undefined));
   };
   take(draft.from);
   if (draft.to.event !== draft.from.event) take(draft.to);
@@ -150,7 +163,7 @@ function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
 function rootAttributes({ episode, arranged, gaps, last, findings }: Details): Attributes {
   const { decision, runtime, outcome } = episode;
   const wall = arranged[0]?.end ?? 0;
-  const attributes: [string, string | number | readonly string[]][] = [
+  const attributes: Attribute[] = [
     ['shimtrace.active_ns', wall - gaps],
     ['shimtrace.last_mark', nameOf(last)],
     ['shimtrace.outcome', outcome],
@@ -159,14 +172,21 @@ function rootAttributes({ episode, arranged, gaps, last, findings }: Details): A
   if (episode.previous !== undefined) attributes.push(['shimtrace.continues', episode.previous.why]);
   // Years are beyond the whole numbers of a double.
   if (episode.shift !== undefined) attributes.push(['shimtrace.shifted_ns', String(episode.shift)]);
-  if (outcome === 'incomplete') attributes.push(['error.type', episode.fault ?? 'incomplete']);
-  if (findings.length > 0) attributes.push(['shimtrace.finding', findings.map((finding) => finding.id)]);
+  if (outcome === 'incomplete' || outcome === 'failed') attributes.push(['error.type', errorType(episode)]);
+  if (findings.length > 0) attributes.push(['shimtrace.finding', [...new Set(findings.map((finding) => finding.id))]]);
   if (decision.by !== 'none') {
     attributes.push(['shimtrace.scheme', schemeNames(runtime, decision).join(' or ')]);
     attributes.push(['shimtrace.scheme_by', decision.schemes.length > 1 ? 'undecided' : decision.by]);
   }
-  return attributes.sort(([a], [b]) => (a < b ? -1 : 1));
+  const exit = runtime.keyed ? episode.events.find(({ holes }) => holes?.['code'] !== undefined)?.holes?.['code'] : undefined;
+  if (exit !== undefined && /^\d{1,3}$/.test(exit)) attributes.push(['process.exit.code', Number(exit)]);
+  if (runtime.keyed && episode.subject !== episode.container) attributes.push(['shimtrace.sandbox', episode.subject]);
+  return attributes.sort(byName);
 }
+
+type Attribute = Attributes[number];
+
+const byName = ([a]: Attribute, [b]: Attribute): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function linkBack({ episode }: Details): Link[] {
   const { previous } = episode;

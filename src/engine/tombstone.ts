@@ -18,6 +18,14 @@ export interface Extent {
 export interface Tombstone {
   readonly runtime: string;
   readonly container: string;
+  /** The life it was part of, where that has another name: the sandbox. */
+  readonly subject?: string;
+  /** All containers whose lines it has, where it is a runtime's whose lines name more than one. */
+  readonly containers?: readonly string[];
+  /** Its processes, as above. */
+  readonly handles?: readonly string[];
+  /** The kind of episode; undefined: a start. */
+  readonly episode?: string;
   readonly traceId: string;
   readonly opened: Nanos;
   /** Lines up to this log time belong to it. */

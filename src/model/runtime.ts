@@ -1,6 +1,7 @@
 import type { Syntax } from './entry.ts';
 import type { Duration } from './time.ts';
-import type { Credit } from './trace.ts';
+import type { SpanRule } from './spans.ts';
+import type { Certainty } from './trace.ts';
 
 /** From the client inwards. Spans of different runtimes nest by it. */
 export const LAYERS = ['client', 'cri', 'shim', 'runtime', 'hypervisor', 'guest'] as const;
@@ -9,15 +10,36 @@ export type Layer = (typeof LAYERS)[number];
 /** A condition on a field that must not be there. */
 export const absent = { absent: true } as const;
 
-/** Conditions on a line's fields; all must hold. A text means: exactly this value. */
+/**
+ * Conditions on a line's fields; all must hold. A text means: exactly this value. `{hole}` in it stands for any text, which is
+ * kept under that name (`'grpc.{verb}Request'`); a hole of lower-case letters only, so that JSON in a log is no hole.
+ */
 export type When = Readonly<Record<string, string | typeof absent>>;
+
+/** What a line tells about whom it belongs to, as templates over its fields: `'{container}'`, `'pid {pid}'`. */
+export interface Names {
+  readonly container?: string;
+  readonly sandbox?: string;
+  /** Stands for a container for a while: a process. Several: the first whose fields are all there. */
+  readonly handle?: string | readonly string[];
+  /** Another handle of the same episode: the exec of which its shim will speak. */
+  readonly also?: string;
+  /** Another name of the sandbox, from this line on and before it (a VM that was made before its sandbox). */
+  readonly alias?: string;
+}
 
 /** One mark: a named moment, and how each version of the log spells it. */
 export interface MarkRule {
-  /** Per scheme; a scheme that is not named does not write this mark. */
-  readonly scheme: Readonly<Record<string, When>>;
+  /** Per scheme, one or several spellings; a scheme that is not named does not write this mark. */
+  readonly scheme: Readonly<Record<string, When | readonly When[]>>;
   /** The mark bounds nothing, by design, for this reason. It never opens, extends or ends an episode. */
   readonly loose?: string;
+  /** Bounds nothing itself, but tells this: a version, a name, what a span needs beside its ends. Not listed where no span uses it. */
+  readonly tells?: string;
+  /** What this line names otherwise than its source does. */
+  readonly names?: Names;
+  /** A new use of the handle begins here: a pid that comes again is another process. */
+  readonly renews?: boolean;
 }
 
 /** Where the lines come from and how they are written. */
@@ -26,13 +48,19 @@ export interface SourceRule<M extends string = string> {
   readonly files: readonly string[];
   /** A setting of the runtime's own that says where it writes: `key` in `[table]` of a TOML file, if that file is there. */
   readonly configured?: { readonly file: string; readonly table: string; readonly key: string };
-  readonly syntax: Syntax;
-  /** Field that names the container. */
-  readonly container: string;
+  /** Syslog identifiers of the writers: what a journal or a syslog file is asked for. */
+  readonly identifiers?: readonly string[];
+  /** How lines are written here; several where the writer has several forms. */
+  readonly syntax: Syntax | readonly Syntax[];
+  /** One of these holds on every line of this source. */
+  readonly when?: readonly When[];
+  readonly names: Names;
+  /** Field that tells what the process does (`create`, `kill`): lines of one process are one command. */
+  readonly command?: string;
   /** Marks by the component that writes them, IN THE ORDER in which that process writes them. */
   readonly marks: Readonly<Record<string, Readonly<Partial<Record<M, MarkRule>>>>>;
   /** Lines known and of no use, by name. */
-  readonly ignored: Readonly<Record<string, When>>;
+  readonly ignored: Readonly<Record<string, When | readonly When[]>>;
   /** Fields that a line of this runtime always has: tells an unknown line of a known writer from a foreign one. */
   readonly fields: readonly string[];
   /** Fields that spell the mark; their values become `shimtrace.from` and `shimtrace.to` of a span. */
@@ -41,49 +69,36 @@ export interface SourceRule<M extends string = string> {
 
 /** A stretch of a life with something to measure. */
 export interface EpisodeRule<M extends string = string> {
-  readonly root: { readonly service: string; readonly name: string };
+  readonly root: { readonly service: string; readonly name: string; readonly certainty?: Certainty };
   /** An opener at another time is a new episode. */
   readonly opens: readonly M[];
-  /** The episode is complete when all of these were seen. */
+  /** Commands whose processes open an episode also where the opener itself was lost: its beginning is then missing, and said to be. */
+  readonly commands?: readonly string[];
+  /** Commands whose processes go on with a start that had been created and rested. */
+  readonly continues?: readonly string[];
+  /** An opener of the same container goes on with the episode under way: kill, then delete, are one stop. */
+  readonly joins?: boolean;
+  /** Containers of one sandbox that start while its own start is under way are in its trace, under this name. */
+  readonly pod?: string;
+  /** The episode is complete when all of these were seen. None: it is over when it has been quiet for `settle`. */
   readonly until: readonly M[];
+  /** A mark that ends it as failed, and the hole or field with the reason. */
+  readonly fails?: Readonly<Partial<Record<M, string>>>;
   /** An episode that shows exactly these marks is none: counted under the name. */
   readonly nothing?: { readonly exactly: readonly M[]; readonly name: string };
   /**
-   * An episode rests when component `after` has written all its marks and component `before` none: outcome `created`.
-   * A later mark of `before` then opens an episode of its own, linked to this one.
+   * An episode rests when component `after` has written all its marks and component `before` none, or when mark `seen` was
+   * seen and `unseen` was not: outcome `created`. A later mark of `before` then opens an episode of its own, linked to this one.
    */
-  readonly rests?: { readonly after: string; readonly before: string };
+  readonly rests?: { readonly after: string; readonly before: string } | { readonly seen: M; readonly unseen: M };
   /** Happens before, across processes: refutes versions in which it would not hold. */
   readonly causes?: readonly (readonly [cause: M, effect: M])[];
   /** Beyond the defaults of design.md 3. */
   readonly patience?: Duration;
   readonly settle?: Duration;
+  /** Events of one episode at most. */
+  readonly most?: number;
 }
-
-/** A stretch from the first of `from` to the first of `to` after it. Later entries of a list stand in and make it bounded. */
-export interface Between<M extends string = string> {
-  readonly kind: 'between';
-  readonly service: string;
-  readonly name: string;
-  readonly from: readonly M[];
-  readonly to: readonly M[];
-  readonly credit: Credit;
-  readonly waits: boolean;
-  /** Names of spans that caused this one, best first: becomes a span link. */
-  readonly by: readonly string[];
-}
-
-/** A chain: each step ends at its mark and begins where the one before ended. A missing mark joins two steps. */
-export interface Steps<M extends string = string> {
-  readonly kind: 'steps';
-  readonly service: string;
-  readonly prefix: string;
-  readonly from: M;
-  readonly steps: readonly { readonly name: string; readonly to: M; readonly waits: boolean }[];
-  readonly credit: Credit;
-}
-
-export type SpanRule<M extends string = string> = Between<M> | Steps<M>;
 
 /** What a runtime writes and what it means. Data only: one file in runtimes/ each. */
 export interface Runtime<M extends string = string> {
@@ -93,49 +108,21 @@ export interface Runtime<M extends string = string> {
   /** Versions of the log, oldest first. */
   readonly schemes: readonly string[];
   readonly sources: readonly SourceRule<M>[];
-  readonly episodes: { readonly start: EpisodeRule<M> };
-  readonly spans: { readonly start: readonly SpanRule<M>[] };
+  readonly episodes: Episodes<M>;
+  /** `every`: in episodes of every kind. */
+  readonly spans: { readonly [episode in EpisodeName | 'every']?: readonly SpanRule<M>[] };
+  readonly clock?: ClockRule<M>;
 }
 
-interface BetweenOptions {
-  readonly credit?: Credit;
-  readonly waits?: boolean;
-  readonly by?: readonly string[];
+export const EPISODES = ['start', 'stop', 'exec'] as const;
+export type EpisodeName = (typeof EPISODES)[number];
+
+export type Episodes<M extends string = string> = { readonly start: EpisodeRule<M> } & { readonly [name in Exclude<EpisodeName, 'start'>]?: EpisodeRule<M> };
+
+/** What is known of the guest's clock beside the lines that carry both times. */
+export interface ClockRule<M extends string = string> {
+  /** Something on the host that comes before something in the guest: the guest's clock cannot be further behind than that. */
+  readonly after: readonly (readonly [host: M, guest: M])[];
+  /** The guest's clock is set here: what it says before and after has nothing to do with each other. */
+  readonly sets?: { readonly mark: M; readonly hole: string; readonly value: string };
 }
-
-const list = <M extends string>(marks: M | readonly M[]): readonly M[] => (typeof marks === 'string' ? [marks] : marks);
-
-/** `between('create', 'urunc-create', 'create invoked', ['create ended', 'ack sent'])`: the first named is meant, the others stand in. */
-export const between = <const M extends string>(
-  name: string,
-  service: string,
-  from: M | readonly M[],
-  to: M | readonly M[],
-  options: BetweenOptions = {},
-): Between<M> => ({
-  kind: 'between',
-  service,
-  name,
-  from: list(from),
-  to: list(to),
-  credit: options.credit ?? 'runtime',
-  waits: options.waits ?? false,
-  by: options.by ?? [],
-});
-
-/** `steps('create', 'urunc-create', 'create invoked', { 'initial setup': 'set up', ... })`: span names are `create: initial setup`. */
-export const steps = <const M extends string>(
-  prefix: string,
-  service: string,
-  from: M,
-  chain: Readonly<Record<string, M | { readonly waitsFor: M }>>,
-): Steps<M> => ({
-  kind: 'steps',
-  service,
-  prefix,
-  from,
-  steps: Object.entries(chain).map(([name, to]) =>
-    typeof to === 'string' ? { name, to, waits: false } : { name, to: to.waitsFor, waits: true },
-  ),
-  credit: 'runtime',
-});

@@ -1,3 +1,4 @@
+import type { SourceId } from './source.ts';
 import type { Duration, Nanos } from './time.ts';
 
 /** How a span is known (design.md 1). */
@@ -55,8 +56,8 @@ export interface Span {
   readonly error: string | undefined;
 }
 
-/** ok: all that was expected came. created: created, never started. incomplete: stopped on the way. */
-export type Outcome = 'ok' | 'created' | 'incomplete';
+/** ok: all that was expected came. created: created, never started. incomplete: stopped on the way. failed: its runtime says so, and why. */
+export type Outcome = 'ok' | 'created' | 'incomplete' | 'failed';
 
 /** A line that belongs to the episode and bounds no span, with the reason. */
 export interface LooseEvent {
@@ -79,6 +80,8 @@ export interface Trace {
   readonly runtime: string;
   readonly episode: string;
   readonly container: string;
+  /** All containers in it, where there are more than that one; the first is the sandbox's own. */
+  readonly containers: readonly string[];
   readonly outcome: Outcome;
   /** `error.type` when the outcome is an error. */
   readonly errorType: string | undefined;
@@ -100,8 +103,26 @@ export interface Trace {
   readonly findings: readonly Finding[];
 }
 
-/** Something concluded, in one sentence, with its proof named in the text. */
+/** Something concluded, in one sentence, with its proof. Of a finding only the id enters the exported trace. */
 export interface Finding {
   readonly id: string;
   readonly text: string;
+  /** sure: the lines prove it. likely: they fit it and nothing contradicts. */
+  readonly confidence: 'sure' | 'likely';
+  /** Time that was lost to it; undefined: it costs none, or nobody can tell how much. */
+  readonly loss: Duration | undefined;
+  /** Of the wall time, 0 to 1. */
+  readonly share: number | undefined;
+  readonly evidence: readonly Evidence[];
+  /** What to do about it. */
+  readonly remedy: string | undefined;
+}
+
+/** A line that proves something, and where it stands. */
+export interface Evidence {
+  readonly source: SourceId;
+  /** From 1; 0: not known. */
+  readonly row: number;
+  readonly time: Nanos;
+  readonly line: string;
 }

@@ -9,7 +9,8 @@
 // cTS00 and cTS01 (0.3 only) stand around urunc's own check at every call, kill and delete included: loose.
 // Ignored: nothing. Every other line of such a file is unknown.
 import { zerolog } from '../syntax/zerolog.ts';
-import { absent, between, steps } from '../model/runtime.ts';
+import { absent } from '../model/runtime.ts';
+import { between, steps } from '../model/spans.ts';
 import type { MarkRule, Runtime, When } from '../model/runtime.ts';
 
 type Mark =
@@ -47,7 +48,7 @@ export const runtime: Runtime<Mark> = {
     files: ['/var/log/urunc/timestamps.log', '/tmp/urunc.zlog'],
     configured: { file: '/etc/urunc/config.toml', table: 'timestamps', key: 'destination' },
     syntax: zerolog,
-    container: 'containerID',
+    names: { container: '{containerID}' },
     fields: ['containerID', 'timestampID'],
     spelling: ['timestampID', 'timestampName'],
     marks: {

@@ -34,6 +34,7 @@ export function trace(over: Partial<Trace> = {}): Trace {
     runtime: 'urunc',
     episode: 'start',
     container: 'c'.repeat(64),
+    containers: ['c'.repeat(64)],
     outcome: 'ok',
     errorType: undefined,
     schemes: ['ts19'],

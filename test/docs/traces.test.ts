@@ -45,8 +45,9 @@ function keysOf(value: unknown, at = ''): string[] {
 describe('docs/traces.md', () => {
   test('spans and phases are those of the runtime file', () => {
     const { root } = runtime.episodes.start;
-    const stretches = runtime.spans.start.flatMap((rule) => (rule.kind === 'between' ? [[rule.service, rule.name, rule.from.join(', else '), rule.to.join(', else ')]] : []));
-    const phases = runtime.spans.start.flatMap((rule) =>
+    const { start: words = [] } = runtime.spans;
+    const stretches = words.flatMap((rule) => (rule.kind === 'between' ? [[rule.service, rule.name, rule.from.join(', else '), rule.to.join(', else ')]] : []));
+    const phases = words.flatMap((rule) =>
       (rule.kind === 'steps' ? rule.steps.map(({ name, to, waits }) => [rule.service, `${rule.prefix}: ${name}`, to, waits ? 'yes' : '']) : []));
     const rows = cellsOf(page, 'service');
     expect(rows).toEqual([[root.service, root.name, 'first mark', 'last mark'], ...stretches, ...phases]);
@@ -65,7 +66,8 @@ describe('docs/traces.md', () => {
   test('certainties, outcomes and reasons are explained', () => {
     const said = (heading: string): string[] => cellsOf(page, heading).map(([cell]) => bare(cell));
     expect(said('certainty')).toEqual(['exact', 'bounded', 'inferred']);
-    expect(new Set(TRACES.map(({ outcome }) => outcome))).toEqual(new Set(said('outcome')));
+    const [, outcomes = ''] = /^export type Outcome = (.*);$/m.exec(sourceOf('model/trace.ts')) ?? [];
+    expect(said('outcome').map((outcome) => `'${outcome}'`).join(' | ')).toBe(outcomes);
     for (const { certainty } of TRACES.flatMap(({ spans }) => spans)) expect(said('certainty')).toContain(certainty);
     for (const { reason } of TRACES.flatMap(({ loose }) => loose)) expect(said('reason')).toContain(reason);
     const [, reasons = ''] = /^export type LooseReason = (.*);$/m.exec(sourceOf('model/trace.ts')) ?? [];
@@ -76,7 +78,8 @@ describe('docs/traces.md', () => {
   test('shimtrace/start@1 has these keys, the outer ones in this order', () => {
     const rows = cellsOf(page, 'key').map(([key]) => bare(key));
     const values = TRACES.map((trace): unknown => JSON.parse(startJson(trace, HOST)));
-    expect([...new Set(values.flatMap((value) => keysOf(value)))].toSorted()).toEqual(rows.toSorted());
+    const findings = rows.filter((row) => row.startsWith('findings[].'));
+    expect([...new Set([...values.flatMap((value) => keysOf(value)), ...findings])].toSorted()).toEqual(rows.toSorted());
     const outer = rows.filter((key) => !key.includes('.')).map((key) => key.replace('[]', ''));
     for (const value of values) expect(Object.keys(value ?? {})).toEqual(outer);
   });

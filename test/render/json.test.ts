@@ -3,7 +3,7 @@ import { startJson } from '../../src/engine/render/json.ts';
 import { otlpJson } from '../../src/engine/render/otlpjson.ts';
 import { nanos } from '../../src/model/time.ts';
 import type { Attributes } from '../../src/model/trace.ts';
-import { span, trace, TRACE_ID, uruncTrace } from './trace.ts';
+import { finding, span, trace, TRACE_ID, uruncTrace } from './trace.ts';
 
 const HOST: Attributes = [['host.id', 'h1'], ['host.name', 'farm']];
 
@@ -14,7 +14,7 @@ const small = (attributes: Attributes = []) => {
     events: [{ name: 'create invoked', offset: root.start, attributes: [['log.record.original', 'a\x9b"b']] }],
     links: [{ traceId: 'f'.repeat(32), spanId: '1'.repeat(16), attributes: [] }],
   });
-  return trace([root, child], { outcome: 'incomplete', errorType: 'timeout', container: 'c1', findings: [{ id: 'f', text: 't' }] });
+  return trace([root, child], { outcome: 'incomplete', errorType: 'timeout', container: 'c1', containers: ['c1'], findings: [finding('f', 't')] });
 };
 
 describe('shimtrace/start@1', () => {
@@ -22,7 +22,7 @@ describe('shimtrace/start@1', () => {
     const text = startJson(small([['process.pid', 42]]), HOST);
     expect(text).not.toMatch(/\n|\x9b/);
     expect(JSON.parse(text)).toEqual({
-      schema: 'shimtrace/start@1', trace_id: TRACE_ID, runtime: 'urunc', episode: 'start', container: 'c1', outcome: 'incomplete',
+      schema: 'shimtrace/start@1', trace_id: TRACE_ID, runtime: 'urunc', episode: 'start', container: 'c1', containers: ['c1'], outcome: 'incomplete',
       error_type: 'timeout', last_mark: 'monitor execed', schemes: ['0.7'], scheme_by: 'lines',
       start_time: '2026-11-20T23:14:05.789123457Z', start_time_ns: '1795216445789123457', end_time_ns: '1795216445789133457',
       wall_ns: 10_000, active_ns: 10_000, host: { 'host.id': 'h1', 'host.name': 'farm' },
@@ -39,7 +39,7 @@ describe('shimtrace/start@1', () => {
         },
       ],
       links: [{ from_span_id: '00000000000000a2', trace_id: 'f'.repeat(32), span_id: '1'.repeat(16), attributes: {} }],
-      loose: [], findings: [{ id: 'f', text: 't' }],
+      loose: [], findings: [{ id: 'f', text: 't', confidence: 'sure', loss_ns: null, share: null, remedy: null, evidence: [] }],
     });
   });
 

@@ -4,7 +4,7 @@ import { human, offset } from '../../src/engine/render/duration.ts';
 import { slowest, summaryLine } from '../../src/engine/render/line.ts';
 import { columns, printable, shortId } from '../../src/engine/render/safe.ts';
 import { duration } from '../../src/model/time.ts';
-import { span, trace, TRACE_ID, uruncTrace } from './trace.ts';
+import { finding, span, trace, TRACE_ID, uruncTrace } from './trace.ts';
 
 describe('human', () => {
   test.each([
@@ -70,7 +70,7 @@ describe('one line per start', () => {
   });
 
   test('incomplete, with findings, hostile', () => {
-    const text = summaryLine(uruncTrace({ outcome: 'incomplete', errorType: 'timeout', lastMark: 'ack\nsent\x1b', findings: [{ id: 'dial-backoff', text: '' }] }), true);
+    const text = summaryLine(uruncTrace({ outcome: 'incomplete', errorType: 'timeout', lastMark: 'ack\nsent\x1b', findings: [finding('dial-backoff', '')] }), true);
     expect(text).toContain('incomplete (timeout, last mark: ack\\nsent\\x1b)');
     expect(text).toContain('  ! dial-backoff  trace');
   });

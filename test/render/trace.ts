@@ -1,5 +1,5 @@
 import { duration, nanos } from '../../src/model/time.ts';
-import type { Span, Trace } from '../../src/model/trace.ts';
+import type { Finding, Span, Trace } from '../../src/model/trace.ts';
 
 /** A span of a hand-made trace; `from` and `to` in microseconds. */
 export interface Sketch extends Partial<Omit<Span, 'start' | 'end'>> {
@@ -33,12 +33,15 @@ export function steps(parent: Span, from: number, list: readonly (readonly [stri
 export const TRACE_ID = '0123456789abcdef0123456789abcdef';
 export const AT = nanos(1_795_216_445_789_123_457n);
 
+/** A finding of which only the words matter. */
+export const finding = (id: string, text: string): Finding => ({ id, text, confidence: 'sure', loss: undefined, share: undefined, evidence: [], remedy: undefined });
+
 /** A trace around these spans, the first of which is the root. */
 export function trace(spans: readonly Span[], more: Partial<Trace> = {}): Trace {
   const wall = spans[0]?.end ?? duration(0);
   const caller = spans.filter((each) => each.credit === 'caller').reduce((sum, each) => sum + each.end - each.start, 0);
   return {
-    id: TRACE_ID, runtime: 'urunc', episode: 'start', container: 'fa7d2b21caf8'.padEnd(64, '0'), outcome: 'ok', errorType: undefined,
+    id: TRACE_ID, runtime: 'urunc', episode: 'start', container: 'fa7d2b21caf8'.padEnd(64, '0'), containers: ['fa7d2b21caf8'.padEnd(64, '0')], outcome: 'ok', errorType: undefined,
     schemes: ['0.7'], schemeBy: 'lines', at: AT, wall, active: duration(wall - caller), lastMark: 'monitor execed', spans,
     loose: [], findings: [], ...more,
   };

@@ -6,7 +6,7 @@ import { tree, uncovered } from '../../src/engine/render/tree.ts';
 import { waterfall } from '../../src/engine/render/waterfall.ts';
 import { duration, nanos } from '../../src/model/time.ts';
 import type { Trace } from '../../src/model/trace.ts';
-import { span, steps, trace, TRACE_ID, uruncTrace } from './trace.ts';
+import { finding, span, steps, trace, TRACE_ID, uruncTrace } from './trace.ts';
 
 const plain = (subject: Trace, width = 80, ascii = false): string => waterfall(subject, { width, color: false, ascii });
 const lines = (text: string): string[] => text.split('\n').slice(0, -1);
@@ -118,7 +118,7 @@ describe('what else there is', () => {
 
   test('links to other traces, findings, errors', () => {
     const root = span({ name: 'container start', from: 0, to: 10, links: [{ traceId: 'f'.repeat(32), spanId: '1'.repeat(16), attributes: [] }], error: 'exit status 127' });
-    const text = plain(trace([root], { findings: [{ id: 'dial-backoff', text: 'word '.repeat(40) }] }));
+    const text = plain(trace([root], { findings: [finding('dial-backoff', 'word '.repeat(40))] }));
     expect(text).toContain(`\ncontinues ${'f'.repeat(32)}\n`);
     expect(text).toContain('\n! container start: exit status 127\n');
     expect(text).toContain('\n! dial-backoff word word');
@@ -146,7 +146,7 @@ describe('hostile and odd traces', () => {
     const spans = [root, ...steps(root, 0, [[evil, 5], ['\u{1f600}'.repeat(99), 6], ['a\u0301'.repeat(9999), 7]])];
     const text = plain(trace(spans, {
       container: evil, runtime: evil, errorType: evil, lastMark: evil, outcome: 'incomplete', schemes: [evil, evil],
-      loose: [{ name: evil, offset: duration(1), reason: 'unplaced', line: evil }], findings: [{ id: evil, text: evil }],
+      loose: [{ name: evil, offset: duration(1), reason: 'unplaced', line: evil }], findings: [finding(evil, evil)],
     }), width, ascii);
     expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\p{Cs}/u);
     expect(widest(text)).toBeLessThanOrEqual(width);

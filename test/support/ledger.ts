@@ -8,9 +8,11 @@ import type { Clock, SourceId } from '../../src/model/source.ts';
 import { sourceKey } from '../../src/model/source.ts';
 import { nanos, steady } from '../../src/model/time.ts';
 import type { Trace } from '../../src/model/trace.ts';
+import { runtime as kata1 } from '../../src/runtimes/kata-1.ts';
 import { runtime } from '../../src/runtimes/urunc.ts';
 
 export const URUNC: CompiledRuntime = compile(runtime);
+export const KATA1: CompiledRuntime = compile(kata1);
 export const HOST_ID = '00112233445566778899aabbccddeeff';
 
 export interface LogFile {
@@ -22,6 +24,8 @@ export interface LogFile {
 }
 
 export interface ReadOptions extends Partial<LedgerOptions> {
+  /** Whose lines they are: urunc's unless said otherwise. */
+  readonly runtimes?: readonly CompiledRuntime[];
   /** Bytes handed in at a time. */
   readonly chunk?: number;
   /** Settles after every chunk, as the daemon does. Off where the lines are not in time order. */
@@ -44,8 +48,8 @@ export interface Verdicts {
   readonly malformed: Readonly<Record<string, number>>;
 }
 
-export const newLedger = (options: Partial<LedgerOptions> = {}): Ledger =>
-  new Ledger([URUNC], { ...LEDGER_DEFAULTS, hostId: HOST_ID, ...options });
+export const newLedger = (options: Partial<LedgerOptions> = {}, runtimes: readonly CompiledRuntime[] = [URUNC]): Ledger =>
+  new Ledger(runtimes, { ...LEDGER_DEFAULTS, hostId: HOST_ID, ...options });
 
 /** A clock that stands: `wall` in ns, `ms` on the monotonic clock. */
 export const clockAt = (wall: bigint, ms = 0): Clock => ({ now: () => nanos(wall), steady: () => steady(ms) });
@@ -93,9 +97,9 @@ export const sorted = (settlements: readonly Settlement[]): Trace[] => settlemen
 
 /** Reads whole logs to their end and settles all that is in them. */
 export function tracesOf(input: string | Buffer | readonly LogFile[], options: ReadOptions = {}): ReadResult {
-  const { chunk = 65_536, eager = true, ...ledgerOptions } = options;
+  const { chunk = 65_536, eager = true, runtimes, ...ledgerOptions } = options;
   const files = typeof input === 'string' || Buffer.isBuffer(input) ? [{ log: input }] : input;
-  const ledger = newLedger(ledgerOptions);
+  const ledger = newLedger(ledgerOptions, runtimes);
   const feeds = files.map((file, index) => new Feed(ledger, { key: `file ${index}`, ...file }));
   const settled: Settlement[] = [];
   const settle = (): void => void settled.push(...ledger.settle(MUCH_LATER));

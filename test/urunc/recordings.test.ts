@@ -59,7 +59,7 @@ function recording(generation: Generation, name: string): Recording {
 }
 
 const outcomes = (traces: readonly Trace[]): Record<string, number> => {
-  const counts = { ok: 0, created: 0, incomplete: 0 };
+  const counts = { ok: 0, created: 0, incomplete: 0, failed: 0 };
   for (const trace of traces) counts[trace.outcome]++;
   return counts;
 };
@@ -71,7 +71,7 @@ overRecordings('recordings of real urunc', () => {
       if (wanted === undefined) throw new Error(name);
       const { traces, counts, verdicts, raw } = recording(generation, name);
       const { ok = 0, created = 0, incomplete = 0, handed = 0 } = wanted;
-      expect(outcomes(traces)).toEqual({ ok, created, incomplete });
+      expect(outcomes(traces)).toEqual({ ok, created, incomplete, failed: 0 });
       expect(counts['handed-to-runc'] ?? 0).toBe(handed);
       expect(new Set(raw.map((line) => line.id)).size).toBe(wanted.ids);
       expect(new Set(traces.map((trace) => trace.id)).size).toBe(traces.length);

@@ -1,6 +1,6 @@
 import { tame } from '../../model/json.ts';
 import { after, rfc3339 } from '../../model/time.ts';
-import type { AttributeValue, Attributes, Span, Trace } from '../../model/trace.ts';
+import type { AttributeValue, Attributes, Finding, Span, Trace } from '../../model/trace.ts';
 import { tree } from './tree.ts';
 
 /**
@@ -8,8 +8,8 @@ import { tree } from './tree.ts';
  *
  *     schema          "shimtrace/start@1"; a breaking change is a new number, new keys are not breaking
  *     trace_id        32 hex digits
- *     runtime, episode, container
- *     outcome         "ok" | "created" | "incomplete"
+ *     runtime, episode, container, containers[]
+ *     outcome         "ok" | "created" | "incomplete" | "failed"
  *     error_type      text | null
  *     last_mark       text
  *     schemes         versions of the log that remain possible; one: decided; none: the runtime has no versions
@@ -33,7 +33,7 @@ import { tree } from './tree.ts';
  *       dropped_events  events beyond the limit of a span
  *     links[]         { from_span_id, trace_id, span_id, attributes }
  *     loose[]         { name, at_ns, reason, line }    reason: "by-design" | "repeated" | "undecided" | "unplaced"
- *     findings[]      { id, text }
+ *     findings[]      { id, text, confidence, loss_ns, share, remedy, evidence[] { time_ns, line } }
  *
  * An attribute's value is text, an integer, a boolean or a list of texts.
  * Characters that a terminal obeys are written as \u escapes, so the line may be printed as it is.
@@ -46,6 +46,7 @@ export function startJson(trace: Trace, host: Attributes): string {
     runtime: trace.runtime,
     episode: trace.episode,
     container: trace.container,
+    containers: trace.containers,
     outcome: trace.outcome,
     error_type: trace.errorType ?? null,
     last_mark: trace.lastMark,
@@ -62,10 +63,21 @@ export function startJson(trace: Trace, host: Attributes): string {
       from_span_id: span.id, trace_id: link.traceId, span_id: link.spanId, attributes: object(link.attributes),
     }))),
     loose: trace.loose.map((event) => ({ name: event.name, at_ns: event.offset, reason: event.reason, line: event.line })),
-    findings: trace.findings.map((finding) => ({ id: finding.id, text: finding.text })),
+    findings: trace.findings.map(findingJson),
   });
   return tame(text);
 }
+
+/** Where its lines stand is not in it: a file's name is none of a trace's. */
+const findingJson = ({ id, text, confidence, loss, share, remedy, evidence }: Finding): object => ({
+  id,
+  text,
+  confidence,
+  loss_ns: loss ?? null,
+  share: share ?? null,
+  remedy: remedy ?? null,
+  evidence: evidence.map(({ time, line }) => ({ time_ns: time.toString(), line })),
+});
 
 function spanJson(span: Span, self: number): object {
   return {

@@ -24,6 +24,7 @@ export function outcomeInk(outcome: Outcome): Ink {
     case 'created':
       return 'yellow';
     case 'incomplete':
+    case 'failed':
       return 'red';
     default:
       return outcome satisfies never;

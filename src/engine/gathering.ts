@@ -1,0 +1,107 @@
+/** From a line that says something to the episode it belongs to. */
+import type { CompiledRuntime } from './compile.ts';
+import { inOrder } from './event.ts';
+import type { Event } from './event.ts';
+import type { Life } from './life.ts';
+import { isContainerId } from './lives.ts';
+import type { Lives } from './lives.ts';
+import type { OpenEpisode } from './open.ts';
+import type { Count, LedgerOptions } from './options.ts';
+import type { Named, Reading } from './reading.ts';
+import type { Sources } from './sources.ts';
+
+interface With {
+  readonly lives: Lives;
+  readonly sources: Sources;
+  readonly open: Set<OpenEpisode>;
+  readonly options: LedgerOptions;
+  readonly count: (name: Count) => void;
+  /** What is remembered of a life goes over into another. */
+  readonly moved: (from: Life, into: Life) => void;
+}
+
+export class Gathering {
+  readonly #with: With;
+
+  constructor(parts: With) {
+    this.#with = parts;
+  }
+
+  /** Whose life is it? @returns false for a name that no container can have. */
+  line(event: Event, named: Named, runtime: CompiledRuntime, reading: Reading): boolean {
+    if (!runtime.keyed) return event.container !== undefined && this.#gather(event, event.container, runtime, reading);
+    if (event.container !== undefined && !isContainerId(event.container)) return false;
+    if (named.sandbox !== undefined && !isContainerId(named.sandbox)) return false;
+    const resolved = this.#with.lives.keysOf(runtime).resolve(event, named);
+    if (resolved === undefined) return true;
+    if (resolved.joins !== undefined) this.#join(runtime, resolved.joins, resolved.subject);
+    for (const one of resolved.released) {
+      const from = one === event ? reading : this.#with.sources.get(one.source);
+      if (from !== undefined) this.#gather(one, resolved.subject, runtime, from);
+    }
+    return true;
+  }
+
+  /** What was taken for a life of its own is part of another: a container of its sandbox, a VM that got its sandbox. */
+  #join(runtime: CompiledRuntime, part: string, whole: string): void {
+    const life = this.#with.lives.existing(runtime, part);
+    const into = this.#with.lives.of(runtime, whole);
+    if (life === undefined || into === undefined || life === into) return;
+    const { open, settled, cuts, inside } = life.dissolve();
+    for (const tombstone of settled) into.bury(tombstone);
+    for (const tombstone of cuts) into.cutAgain(tombstone);
+    for (const moment of inside) into.expectInside(moment);
+    for (const episode of open) this.#with.open.delete(episode);
+    this.again(open.flatMap((episode) => episode.events), whole, runtime);
+    if (settled.length + cuts.length > 0) this.#with.moved(life, into);
+    this.#with.lives.tidy(life);
+  }
+
+  #gather(event: Event, subject: string, runtime: CompiledRuntime, reading: Reading): boolean {
+    const life = this.#with.lives.of(runtime, subject);
+    if (life === undefined) return false;
+    const { opens } = event.spelling;
+    if (runtime.keyed) life.notice(event);
+    const found = opens === undefined ? life.place(event, reading, this.#with.options.patience) : life.open(event, opens, reading);
+    if (found.kind === 'counted') {
+      this.#with.count(found.name);
+      this.#with.lives.tidy(life);
+      return true;
+    }
+    const { episode, absorbed } = found;
+    // An opener may find its episode's first lines already there: an earlier episode gives them up.
+    if (opens !== undefined || episode.events.length === 1) {
+      this.#with.open.add(episode);
+      episode.pin ??= reading.info.scheme;
+      for (const gone of absorbed) this.#with.open.delete(gone);
+      if (this.#with.open.size > this.#with.options.mostOpen) this.#cutOldest();
+    }
+    return true;
+  }
+
+  #cutOldest(): void {
+    for (const episode of this.#with.open) {
+      if (episode.cut !== undefined) continue;
+      episode.cut = 'too_many_open';
+      return;
+    }
+  }
+
+  /** Places the lines of a life again where they came out of order. @returns false: they had not. */
+  reorder({ runtime, subject }: OpenEpisode): boolean {
+    const life = this.#with.lives.existing(runtime, subject);
+    if (life?.disordered !== true) return false;
+    const open = life.restart();
+    for (const episode of open) this.#with.open.delete(episode);
+    this.again(open.flatMap(({ events }) => events).sort(inOrder), subject, runtime);
+    return true;
+  }
+
+  /** Places lines that were placed before. */
+  again(events: readonly Event[], subject: string, runtime: CompiledRuntime): void {
+    for (const event of events) {
+      const reading = this.#with.sources.get(event.source);
+      if (reading !== undefined) this.#gather(event, subject, runtime, reading);
+    }
+  }
+}

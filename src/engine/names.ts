@@ -1,0 +1,22 @@
+/** Whom a line names, as templates over its fields. */
+import type { Names } from '../model/runtime.ts';
+import { nameTemplate } from './template.ts';
+import type { Name } from './template.ts';
+
+export interface CompiledNames {
+  readonly container: Name | undefined;
+  readonly sandbox: Name | undefined;
+  readonly handles: readonly Name[];
+  readonly also: Name | undefined;
+  readonly alias: Name | undefined;
+}
+
+const compileName = (text: string | undefined): Name | undefined => (text === undefined ? undefined : nameTemplate(text));
+
+export const compileNames = ({ container, sandbox, handle, also, alias }: Names): CompiledNames => ({
+  container: compileName(container),
+  sandbox: compileName(sandbox),
+  handles: (handle === undefined ? [] : typeof handle === 'string' ? [handle] : handle).map(nameTemplate),
+  also: compileName(also),
+  alias: compileName(alias),
+});

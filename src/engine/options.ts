@@ -1,0 +1,40 @@
+/** What a ledger is told, and what it gives. */
+import type { Duration } from '../model/time.ts';
+import { duration } from '../model/time.ts';
+import type { Trace } from '../model/trace.ts';
+
+export interface LedgerOptions {
+  readonly hostId: string;
+  readonly settle: Duration;
+  readonly patience: Duration;
+  /** How late a line may reach a file after the time it tells. */
+  readonly lateness: Duration;
+  /** Episodes under way at once; beyond, the oldest is cut. */
+  readonly mostOpen: number;
+  /** When so many acknowledged starts lie beyond the first line that is held, the oldest open ones are kept in the state. */
+  readonly keepBeyond: number;
+  /** Added to the time of every line, by the user's explicit wish; the trace says so. */
+  readonly shift?: bigint;
+  /** Times of a guest as the guest tells them, by the user's explicit wish. */
+  readonly rawClock?: boolean;
+}
+
+export const LEDGER_DEFAULTS: Omit<LedgerOptions, 'hostId'> = {
+  settle: duration(250_000_000),
+  patience: duration(60_000_000_000),
+  lateness: duration(250_000_000),
+  mostOpen: 10_000,
+  keepBeyond: 1_000,
+};
+
+/** A settled episode. `waited`: settled by waiting; its cut must be on disk before it is sent (`Ledger.remember`). */
+export interface Settlement {
+  readonly trace: Trace;
+  readonly waited: boolean;
+}
+
+/** What the ledger counts beside the verdicts of its sources. Every loss has a name here. */
+export type Count =
+  | 'duplicate' | 'late' | 'replayed' | 'after_end' | 'loose_without_start' | 'handed-to-runc'
+  | 'too_many_events' | 'too_many_open' | 'scheme_mismatch' | 'log_begins_inside'
+  | 'settled_ok' | 'settled_created' | 'settled_incomplete' | (string & {});

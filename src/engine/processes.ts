@@ -1,0 +1,123 @@
+/** The words for processes that write many lines: `sessions`, `gaps`, `pairs`, `stages`. */
+import type { Gaps, Sessions } from '../model/spans.ts';
+import type { Attributes } from '../model/trace.ts';
+import type { CompiledEpisode } from './compile.ts';
+import { draft } from './draft.ts';
+import type { Draft } from './draft.ts';
+import type { Group, Placed, Resolved } from './groups.ts';
+import { fill } from './template.ts';
+import type { CompiledPairs, CompiledStages } from './words.ts';
+
+/** From a process' first line to its last, or to the end of what it is known to have done: it began before and ended after. */
+export function sessionsOf(word: Sessions, rule: CompiledEpisode, { groups }: Resolved, made: Draft[]): void {
+  for (const group of groups) {
+    const [from] = group.items;
+    const to = group.items[group.items.length - 1];
+    if (group.service !== word.service || group.command === undefined || from === undefined || to === undefined) continue;
+    let { offset: end } = to;
+    for (const other of made) if (other.group === group && other.end > end) end = other.end;
+    const failure = failureOf(rule, group);
+    made.push(draft({ service: word.service, name: group.command, from, to, end, certainty: 'inferred', credit: 'runtime', group, attributes: tellings(group), error: failure }));
+  }
+}
+
+/** The reason with which the process itself says that it failed. */
+export function failureOf({ fails }: CompiledEpisode, { items }: Group): string | undefined {
+  for (const { mark, event } of items) {
+    const hole = mark && fails.get(mark);
+    if (hole !== undefined) return event.holes?.[hole] ?? event.line;
+  }
+  return undefined;
+}
+
+/** What a process told of itself. */
+function tellings({ items, container }: Group): Attributes {
+  const pid = items[0]?.event.handle;
+  const version = items.find(({ event }) => event.holes?.['version'] !== undefined)?.event.holes?.['version'];
+  return [
+    ...(container === undefined ? [] : [['container.id', container] as const]),
+    ...(pid === undefined ? [] : [['shimtrace.writer', pid] as const]),
+    ...(version === undefined || version === '' ? [] : [['shimtrace.version', version] as const]),
+  ];
+}
+
+/** Between the end of one process of a container and the beginning of its next. */
+export function gapsOf(word: Gaps, made: Draft[]): void {
+  const sessions = made.filter((one) => one.service === word.service && one.group !== undefined && one.name === one.group.command);
+  sessions.sort((a, b) => a.start - b.start);
+  const last = new Map<string, Draft>();
+  for (const session of sessions) {
+    const { container } = session;
+    if (container === undefined) continue;
+    const before = last.get(container);
+    if (before === undefined || session.end > before.end) last.set(container, session);
+    if (before === undefined || session.start <= before.end) continue;
+    made.push(draft({
+      service: 'caller',
+      name: `caller: gap before ${session.name}`,
+      from: before.to,
+      to: session.from,
+      start: before.end,
+      certainty: 'inferred',
+      credit: 'caller',
+      waits: true,
+      container,
+      attributes: [['container.id', container]],
+    }));
+  }
+}
+
+export function pairsOf(word: CompiledPairs, resolved: Resolved, made: Draft[]): void {
+  for (const group of resolved.groups) {
+    let from: Placed | undefined;
+    for (const item of group.items) {
+      if (item.mark === word.from) {
+        if (from !== undefined) made.push(pair(word, group, from, item, false));
+        from = item;
+      } else if (from !== undefined && item.mark !== undefined && word.to.includes(item.mark)) {
+        made.push(pair(word, group, from, item, true));
+        from = undefined;
+      }
+    }
+    if (from !== undefined) unanswered(word, group, from, resolved, made);
+  }
+}
+
+/** Its own end was not written: the next sign of life of its process, or another process' mark, is the latest it can have been. */
+function unanswered(word: CompiledPairs, group: Group, from: Placed, { all }: Resolved, made: Draft[]): void {
+  const next = group.items[group.items.indexOf(from) + 1];
+  const end = next ?? all.find((item) => item.offset > from.offset && item.mark !== undefined && word.elsewhere.includes(item.mark));
+  if (end !== undefined) made.push(pair(word, group, from, end, false));
+}
+
+function pair(word: CompiledPairs, group: Group, from: Placed, to: Placed, meant: boolean): Draft {
+  const peer: Attributes = word.peer === undefined ? [] : [['peer.service', word.peer], ['service.peer.name', word.peer]];
+  const own: Attributes = group.container === undefined ? [] : [['container.id', group.container]];
+  return draft({
+    service: word.service,
+    name: fill(word.name, from.event.holes),
+    kind: word.peer === undefined ? 'internal' : 'client',
+    from,
+    to,
+    certainty: meant ? 'exact' : 'bounded',
+    credit: word.credit,
+    waits: word.waits,
+    group,
+    attributes: [...own, ...peer],
+  });
+}
+
+export function stagesOf(word: CompiledStages, { groups }: Resolved, made: Draft[]): void {
+  for (const group of groups) {
+    let open: { readonly name: string; readonly from: Placed } | undefined;
+    for (const item of group.items) {
+      const stage = word.stages.find(({ from }) => from === item.mark);
+      const ends = item.mark !== undefined && word.until.includes(item.mark);
+      if (open !== undefined && (stage !== undefined || ends)) {
+        made.push(draft({ service: word.service, name: open.name, from: open.from, to: item, certainty: 'bounded', credit: word.credit, group }));
+        open = undefined;
+      }
+      if (stage !== undefined) open = { name: stage.name, from: item };
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** The words `between` and `steps`. */
+import type { CompiledRuntime, Mark } from './compile.ts';
+import { draft } from './draft.ts';
+import type { Draft } from './draft.ts';
+import type { Group, Marks, Placed, Resolved } from './groups.ts';
+import { expected, possible } from './scheme.ts';
+import type { CompiledBetween, CompiledSteps } from './words.ts';
+
+/** The first of a list that was seen: the first of all is the one that is meant, the others stand in. */
+function pick(wanted: readonly Mark[], marks: Marks): Placed | undefined {
+  for (let rank = 0; rank < wanted.length; rank++) {
+    const mark = wanted[rank];
+    const placed = mark && marks[mark.index];
+    if (placed !== undefined) return placed;
+  }
+  return undefined;
+}
+
+/** A process may write a mark more than once: the first after `from` counts. */
+function pickAfter(wanted: readonly Mark[], items: readonly Placed[], from: Placed): Placed | undefined {
+  const after = items.indexOf(from) + 1;
+  for (const mark of wanted) {
+    for (let at = after; at < items.length; at++) if (items[at]?.mark === mark) return items[at];
+  }
+  return undefined;
+}
+
+export function stretch(runtime: CompiledRuntime, rule: CompiledBetween, { groups, placed }: Resolved, schemes: readonly number[], made: Draft[]): void {
+  if (rule.across) return across(rule, placed, made);
+  for (const group of groups) one(runtime, rule, group, schemes, made);
+}
+
+function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, schemes: readonly number[], made: Draft[]): void {
+  const { marks } = group;
+  const from = pick(rule.from, marks);
+  if (from === undefined) return;
+  const to = runtime.keyed ? pickAfter(rule.to, group.items, from) : pick(rule.to, marks);
+  const [meant] = rule.to;
+  const cutShort = to === undefined || (!runtime.keyed && to.mark !== meant && meant !== undefined && expected(runtime, schemes, meant));
+  const end = cutShort ? lastOf(runtime, rule.service, group, from) : to;
+  if (end === undefined || end.offset < from.offset) return;
+  made.push(draft({
+    service: rule.service,
+    name: rule.name,
+    from,
+    to: end,
+    certainty: cutShort ? 'inferred' : from.mark === rule.from[0] && to.mark === meant ? 'exact' : 'bounded',
+    credit: rule.credit,
+    waits: rule.waits,
+    incomplete: cutShort,
+    by: rule.by,
+    group: runtime.keyed ? group : undefined,
+  }));
+}
+
+/** From one process to another: the order is known, the ends are marks, and what lies between is concluded. */
+function across(rule: CompiledBetween, marks: Marks, made: Draft[]): void {
+  const from = pick(rule.from, marks);
+  const to = pick(rule.to, marks);
+  if (from === undefined || to === undefined || to.offset < from.offset) return;
+  made.push(draft({ service: rule.service, name: rule.name, from, to, certainty: 'inferred', credit: rule.credit, waits: rule.waits, by: rule.by }));
+}
+
+/** Where a stretch that never ended was last seen alive. */
+const lastOf = (runtime: CompiledRuntime, service: string, group: Group, from: Placed): Placed | undefined =>
+  runtime.keyed ? group.items[group.items.length - 1] : lastOfService(service, group.marks, from);
+
+/** Where a stretch that never ended was last seen alive; undefined for a component that writes no marks (the caller). */
+function lastOfService(service: string, marks: Marks, from: Placed): Placed | undefined {
+  let last = from.mark?.service === service ? from : undefined;
+  for (const placed of marks) {
+    if (placed?.mark?.service === service && (last === undefined || placed.offset >= last.offset)) last = placed;
+  }
+  return last;
+}
+
+export function chain(runtime: CompiledRuntime, rule: CompiledSteps, { marks }: Group, schemes: readonly number[], made: Draft[]): void {
+  let from = marks[rule.from.index];
+  let joined = false;
+  for (const step of rule.steps) {
+    const to = marks[step.to.index];
+    if (to === undefined) {
+      joined ||= possible(runtime, schemes, step.to);
+      continue;
+    }
+    if (from !== undefined) {
+      if (to.offset < from.offset) continue;
+      made.push(draft({ service: rule.service, name: step.name, from, to, certainty: joined ? 'bounded' : 'exact', credit: rule.credit, waits: step.waits, step: true }));
+    }
+    from = to;
+    joined = false;
+  }
+}
+
