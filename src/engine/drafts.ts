@@ -13,7 +13,7 @@ export function drafts(runtime: CompiledRuntime, rule: CompiledEpisode, resolved
   for (const word of rule.spans) {
     switch (word.kind) {
       case 'between':
-        stretch(runtime, word, resolved, schemes, made);
+        stretch(runtime, word, resolved, schemes, clock, made);
         break;
       case 'steps':
         for (const group of resolved.groups) chain(runtime, word, group, schemes, made);
@@ -37,7 +37,8 @@ export function drafts(runtime: CompiledRuntime, rule: CompiledEpisode, resolved
         word satisfies never;
     }
   }
-  for (const word of rule.spans) if (word.kind === 'sessions') sessionsOf(word, rule, resolved, made);
+  // First of equal stretches: a process of which only one act is seen holds that act.
+  for (const word of rule.spans) if (word.kind === 'sessions') made.unshift(...sessionsOf(word, rule, resolved, made));
   for (const word of rule.spans) if (word.kind === 'gaps') gapsOf(word, made);
   return made;
 }

@@ -9,7 +9,8 @@ import { fill } from './template.ts';
 import type { CompiledPairs, CompiledStages } from './words.ts';
 
 /** From a process' first line to its last, or to the end of what it is known to have done: it began before and ended after. */
-export function sessionsOf(word: Sessions, rule: CompiledEpisode, { groups }: Resolved, made: Draft[]): void {
+export function sessionsOf(word: Sessions, rule: CompiledEpisode, { groups }: Resolved, made: readonly Draft[]): Draft[] {
+  const sessions: Draft[] = [];
   for (const group of groups) {
     const [from] = group.items;
     const to = group.items[group.items.length - 1];
@@ -17,8 +18,9 @@ export function sessionsOf(word: Sessions, rule: CompiledEpisode, { groups }: Re
     let { offset: end } = to;
     for (const other of made) if (other.group === group && other.end > end) end = other.end;
     const failure = failureOf(rule, group);
-    made.push(draft({ service: word.service, name: group.command, from, to, end, certainty: 'inferred', credit: 'runtime', group, attributes: tellings(group), error: failure }));
+    sessions.push(draft({ service: word.service, name: group.command, from, to, end, certainty: 'inferred', credit: 'runtime', group, attributes: tellings(group), error: failure }));
   }
+  return sessions;
 }
 
 /** The reason with which the process itself says that it failed. */

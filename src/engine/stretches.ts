@@ -1,4 +1,5 @@
 /** The words `between` and `steps`. */
+import type { GuestClock } from './clock.ts';
 import type { CompiledRuntime, Mark } from './compile.ts';
 import { draft } from './draft.ts';
 import type { Draft } from './draft.ts';
@@ -25,12 +26,12 @@ function pickAfter(wanted: readonly Mark[], items: readonly Placed[], from: Plac
   return undefined;
 }
 
-export function stretch(runtime: CompiledRuntime, rule: CompiledBetween, { groups, placed }: Resolved, schemes: readonly number[], made: Draft[]): void {
+export function stretch(runtime: CompiledRuntime, rule: CompiledBetween, { groups, placed }: Resolved, schemes: readonly number[], clock: GuestClock | undefined, made: Draft[]): void {
   if (rule.across) return across(rule, placed, made);
-  for (const group of groups) one(runtime, rule, group, schemes, made);
+  for (const group of groups) one(runtime, rule, group, schemes, clock, made);
 }
 
-function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, schemes: readonly number[], made: Draft[]): void {
+function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, schemes: readonly number[], clock: GuestClock | undefined, made: Draft[]): void {
   const { marks } = group;
   const from = pick(rule.from, marks);
   if (from === undefined) return;
@@ -50,7 +51,15 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
     incomplete: cutShort,
     by: rule.by,
     group: runtime.keyed ? group : undefined,
+    ...guestTimes(clock, from, end),
   }));
+}
+
+/** Between two lines of the guest: by the guest's clock, mapped to the host's. */
+function guestTimes(clock: GuestClock | undefined, from: Placed, to: Placed): Partial<Draft> {
+  const begin = clock?.map(from);
+  const end = clock?.map(to);
+  return begin === undefined || end === undefined || end.offset < begin.offset ? {} : { start: begin.offset, end: end.offset, attributes: begin.attributes };
 }
 
 /** From one process to another: the order is known, the ends are marks, and what lies between is concluded. */

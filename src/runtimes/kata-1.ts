@@ -210,7 +210,7 @@ export const runtime: Runtime<Mark> = {
           'agent waits': { ...guest('agent grpc server waits'), tells: 'the agent lives' },
           'channel opened': guest('New serial channel event'),
           'agent listens': { ...guest('agent grpc server listens'), tells: 'when a call could have succeeded' },
-          'agent serves': { ...guest('agent grpc server serves'), tells: 'when a call could have succeeded' },
+          'agent serves': guest('agent grpc server serves'),
           'request heard': {
             ...mark(
               { 'guest.msg': 'new request', 'guest.request': '/grpc.AgentService/Get{verb}' },
@@ -301,6 +301,7 @@ export const runtime: Runtime<Mark> = {
       between('proxy: dial', 'kata-proxy', 'proxy dials', 'proxy dialled'),
       boot('guest: kernel boot', 'kata-agent', 'kernel line', ['agent announced', 'agent starts', 'channel opened']),
       between('agent: start', 'kata-agent', ['agent announced', 'agent starts'], 'channel opened', { credit: 'guest' }),
+      between('agent: serve', 'kata-agent', 'channel opened', 'agent serves', { credit: 'guest' }),
       between('container: create', 'kata-runtime', 'agent started', ['container ready', 'create ended']),
       between('shim: start', 'kata-shim', 'container ready', 'shim announced', { across: true }),
     ],
