@@ -10,6 +10,7 @@ import type { Holes, Name } from './template.ts';
 
 const NEWLINE = 10;
 const RETURN = 13;
+const SPACE = 32;
 
 /** What became of a source's lines. The four verdicts add up to `lines`. */
 export interface Verdicts {
@@ -172,7 +173,11 @@ export class Reading {
       count(this.verdicts.malformed, 'record-torn');
       this.#refuse(bytes, start, first, offset, 'record-torn');
     }
-    starts.forEach((from, index) => this.#line(bytes, from, starts[index + 1] ?? end, offset + from - start, false));
+    starts.forEach((from, index) => {
+      let to = starts[index + 1] ?? end;
+      while (to > from && bytes[to - 1] === SPACE) to--; // what separates them belongs to neither
+      this.#line(bytes, from, to, offset + from - start, false);
+    });
     return true;
   }
 
