@@ -10,6 +10,7 @@ import { Pace } from '../model/pace.ts';
 import type { Clock } from '../model/source.ts';
 import type { Trace } from '../model/trace.ts';
 import type { FileRecord } from '../sources/record.ts';
+import type { Finished } from './finished.ts';
 import type { Logger } from './logger.ts';
 
 /** Where traces go. Swapped once: from the terminal to the first back-end that answers. */
@@ -30,6 +31,8 @@ export interface DaemonParts {
   readonly save: (files: readonly FileRecord[], memory: unknown) => boolean;
   /** Back-pressure on the readers. */
   readonly pause: () => void;
+  /** Those who look at finished starts: told before the trace is sent, of each settled trace. */
+  readonly finished: Finished;
 }
 
 /** So many settlings a second are made at once, */
@@ -109,9 +112,10 @@ export class Daemon {
   }
 
   #send({ trace, waited }: Settlement): void {
-    const { log, ledger } = this.#parts;
+    const { log, ledger, clock, finished } = this.#parts;
     log('debug', 'start_settled', { trace: trace.id, container: trace.container, outcome: trace.outcome, scheme: trace.schemes.join(' or '), waited });
     for (const finding of trace.findings) log('warn', 'finding', { text: `${trace.container.slice(0, 12)}: ${finding.text}` });
+    finished.tell(trace, clock.now());
     this.#outlet.take(trace, (fate) => {
       log('debug', 'trace_done', { trace: trace.id, fate: fate.kind });
       ledger.acknowledged(trace.id);

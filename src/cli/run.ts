@@ -12,6 +12,7 @@ import { systemClock } from './clock.ts';
 import { Daemon, terminalOutlet } from './daemon.ts';
 import { EXIT, Stop } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { Finished } from './finished.ts';
 import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
 import { createLogger } from './logger.ts';
@@ -84,6 +85,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
       openFiles: () => follower.counters['files_followed'] ?? 0,
       save: (files, remembered) => state.save(files, remembered),
       pause: () => follower.pause(),
+      finished: new Finished([], () => false, log),
     },
     terminalOutlet((line) => process.stdout.write(line)),
   );

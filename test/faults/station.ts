@@ -1,5 +1,6 @@
 /** A daemon in this process whose clock a test can set: a real file, a real follower, ledger and daemon. Only time is an argument. */
 import { Daemon } from '../../src/cli/daemon.ts';
+import { Finished } from '../../src/cli/finished.ts';
 import type { Logger } from '../../src/cli/logger.ts';
 import { summaryLine } from '../../src/engine/render/line.ts';
 import { Ledger } from '../../src/engine/ledger.ts';
@@ -32,7 +33,7 @@ export class Station implements AsyncDisposable {
     this.#daemon = new Daemon(
       {
         ledger: this.ledger, clock, log, save: () => true,
-        files: () => this.#follower.checkpointFiles(), openFiles: () => 0, pause: () => this.#follower.pause(),
+        files: () => this.#follower.checkpointFiles(), openFiles: () => 0, pause: () => this.#follower.pause(), finished: new Finished([], () => false, log),
       },
       {
         full: false,

@@ -14,6 +14,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
 /** Who asks the injected wall clock, and for what. All else is given moments, or readings of the monotonic clock. */
 const ASKED: Readonly<Record<string, string>> = {
   'src/cli/backend.ts': 'the time on a dead letter',
+  'src/cli/daemon.ts': 'whether a start ended within the last ten minutes',
   'src/cli/demo.ts': 'the demonstration happens now',
   'src/cli/import.ts': '--shift-to-now',
   'src/cli/run.ts': '--from -1h',
