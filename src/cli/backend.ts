@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Endpoint } from '../delivery/endpoint.ts';
-import type { Attempt, Exporter } from '../delivery/exporter.ts';
+import type { Attempt } from '../delivery/exporting.ts';
+import type { Outbox, OutboxStats } from '../delivery/outbox.ts';
+import type { Spool } from '../delivery/spool.ts';
 import { systemClock } from './clock.ts';
 import { chooseEndpoint, defaultEndpoint } from './endpoint.ts';
 import type { Outlet } from './daemon.ts';
@@ -26,7 +28,7 @@ const LOOK_MS = 10_000;
 /** The back-end of a daemon: the one that is named, or the default one from the moment it answers. */
 export class BackEnd {
   readonly #parts: BackEndParts;
-  #exporter: Exporter | undefined;
+  #outbox: Outbox | undefined;
   #endpoint: Endpoint | undefined;
   #look: NodeJS.Timeout | undefined;
   /** For the daemon's own telemetry. */
@@ -36,8 +38,8 @@ export class BackEnd {
     this.#parts = parts;
   }
 
-  get stats(): Exporter['stats'] | undefined {
-    return this.#exporter?.stats;
+  get stats(): OutboxStats | undefined {
+    return this.#outbox?.stats;
   }
 
   get url(): string | undefined {
@@ -69,12 +71,13 @@ export class BackEnd {
 
   async #connect(endpoint: Endpoint): Promise<void> {
     const { log, host, folder, config, onDrain, onReady } = this.#parts;
-    const { Exporter: Loop } = await import('../delivery/exporter.ts');
+    const { Outbox: Loop } = await import('../delivery/outbox.ts');
     const { TraceEncoder } = await import('../delivery/encode.ts');
     const { DeadLetterFile } = await import('../delivery/deadletter.ts');
-    const exporter = new Loop({
+    const outbox = new Loop({
       endpoint,
       log,
+      spool: await this.#spool(),
       deadLetters: new DeadLetterFile({ path: join(folder, 'dead-letters.jsonl'), log, now: () => systemClock.now(), limit: config.deadLetter.max }),
       maxWaitingBytes: config.queue.memory,
       onDrain,
@@ -85,23 +88,40 @@ export class BackEnd {
     });
     const encoder = new TraceEncoder(host.attributes);
     const wasPrinting = this.#look !== undefined;
-    this.#exporter = exporter;
+    this.#outbox = outbox;
     this.#endpoint = endpoint;
     onReady({
       get full() {
-        return exporter.full;
+        return outbox.full;
       },
-      take: (trace, done) => exporter.offer(encoder.encode(trace), done),
+      take: (trace, done) => outbox.offer(encoder.encode(trace), done),
     });
     if (wasPrinting) log('info', 'sending', { text: `${endpoint.url} answers: sending to it from now on.` });
   }
 
-  /** Sends what waits, for at most so long. */
+  /** Without its folder there is memory only, and the logs. */
+  async #spool(): Promise<Spool | undefined> {
+    const { folder, log, config } = this.#parts;
+    const { Spool: Disk } = await import('../delivery/spool.ts');
+    const path = join(folder, 'spool');
+    if (config.queue.spool === 0) return undefined;
+    try {
+      const spool = new Disk({ folder: path, limit: config.queue.spool, log });
+      if (spool.traces > 0) log('info', 'spool_found', { text: `${spool.traces} traces wait in ${path} since an earlier run; they are sent first.` });
+      return spool;
+    } catch (error) {
+      const text = `No spool at ${path}: ${String(error)}. Traces wait in memory and then in their logs; make the folder writable and start again.`;
+      log('error', 'spool_unwritable', { path, why: String(error), text });
+      return undefined;
+    }
+  }
+
+  /** Sends what waits, for at most so long; the rest goes to disk. */
   async stop(withinMs: number): Promise<void> {
     clearTimeout(this.#look);
-    if (this.#exporter === undefined) return;
-    const done = await this.#exporter.flush(withinMs);
+    if (this.#outbox === undefined) return;
+    const done = await this.#outbox.flush(withinMs);
     if (!done) this.#parts.log('warn', 'not_flushed', { text: `${this.#endpoint?.url ?? ''} did not take everything in time; the rest is sent at the next start.` });
-    this.#exporter.close();
+    this.#outbox.close();
   }
 }

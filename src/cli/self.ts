@@ -58,6 +58,9 @@ function snapshot({ ledger, follower, backEnd, state }: Parts): Record<string, n
     spans_refused_total: backEnd.stats?.refusedSpans ?? 0,
     bytes_waiting: backEnd.stats?.waitingBytes ?? 0,
     state_unwritable: Number(state.failing !== undefined),
+    spool_bytes: backEnd.stats?.spoolBytes ?? 0,
+    spool_traces: backEnd.stats?.spooledTraces ?? 0,
+    spool_lost_traces_total: backEnd.stats?.spoolLostTraces ?? 0,
   };
   for (const name of COUNTED) figures[`${name.replaceAll('-', '_')}_total`] = ledger.counts.get(name) ?? 0;
   for (const [name, value] of Object.entries(follower.counters)) figures[`files_${name}`] = value;

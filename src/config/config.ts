@@ -29,7 +29,7 @@ export interface Config {
   readonly rotateGrace: Duration;
   readonly sweep: Duration;
   readonly limits: { readonly heldDeleted: Bytes };
-  readonly queue: { readonly memory: Bytes };
+  readonly queue: { readonly memory: Bytes; readonly spool: Bytes };
   readonly deadLetter: { readonly max: Bytes };
   readonly links: { readonly jaeger: string };
   /** In canonical order. */
@@ -81,7 +81,7 @@ export function configOf(settings: Settings): Config {
     rotateGrace: need(values, 'rotate_grace', 'duration'),
     sweep: need(values, 'sweep', 'duration'),
     limits: { heldDeleted: need(values, 'limits.held_deleted', 'size') },
-    queue: { memory: need(values, 'queue.memory', 'size') },
+    queue: { memory: need(values, 'queue.memory', 'size'), spool: need(values, 'queue.spool', 'size') },
     deadLetter: { max: need(values, 'dead_letter.max', 'size') },
     links: { jaeger: need(values, 'links.jaeger', 'text') },
     resource: need(values, 'resource', 'attributes'),

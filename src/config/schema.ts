@@ -89,6 +89,7 @@ export const SCHEMA: readonly Setting[] = [
   setting('sweep', time(duration(50 * MILLISECOND), HOUR), length(duration(2 * SECOND)), 'How often files are looked at even without a notice of the kernel.'),
   setting('limits.held_deleted', size(MIB), room(2 ** 30), 'Disk space of deleted files that are held open to be read.'),
   setting('queue.memory', size(MIB), room(32 * MIB), 'Encoded traces that wait in memory while the back-end is away.'),
+  setting('queue.spool', size(0), room(256 * MIB), 'Traces that wait on disk after that, compressed; beyond, reading stops.'),
   setting('dead_letter.max', size(64 * 1024), room(16 * MIB), 'Size of the file that keeps what a back-end refused.'),
   setting('links.jaeger', { kind: 'url', use: 'web' }, text('http://localhost:16686'), 'Jaeger\'s page, for links.'),
   setting('resource', { kind: 'attributes' }, { kind: 'attributes', value: [] }, 'More resource attributes of every component.'),

@@ -2,62 +2,16 @@
  * The export loop: parcels in, one fate each out, nothing in between lost (reference: tailing-and-delivery 5.6).
  * At least once; an attempt repeated carries the same bytes, so back-ends that de-duplicate by content see one.
  */
-import type { DeadLetter, Log, Parcel, ParcelFate } from '../model/delivery.ts';
+import type { Parcel, ParcelFate } from '../model/delivery.ts';
 import { OtlpClient } from './client.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { ExporterOptions, ExporterStats } from './exporting.ts';
 import { backOff, Health } from './health.ts';
 import type { Failure } from './health.ts';
-import { Notices } from './notices.ts';
 import { classify } from './outcome.ts';
 import type { SendOutcome } from './outcome.ts';
 import { BatchQueue } from './queue.ts';
-import type { Batch } from './queue.ts';
-
-export interface ExporterOptions {
-  readonly endpoint: Endpoint;
-  readonly log: Log;
-  /** Where refused traces go; must not throw. Absent: they are only counted and logged. */
-  readonly deadLetters?: { write(letter: DeadLetter): void } | undefined;
-  /** Called when `full` has been true and half of the room is free again. */
-  readonly onDrain?: (() => void) | undefined;
-  /** After each attempt: when it began (performance.now()), what was sent, how it went. */
-  readonly onAttempt?: ((attempt: Attempt) => void) | undefined;
-  /** Bytes that may wait before `full`; default 32 MiB. */
-  readonly maxWaitingBytes?: number | undefined;
-  /** In [0, 1); for the jitter of pauses. */
-  readonly random?: (() => number) | undefined;
-}
-
-export interface Attempt {
-  readonly began: number;
-  readonly traces: number;
-  readonly spans: number;
-  readonly bytes: number;
-  readonly outcome: SendOutcome['kind'];
-}
-
-/** Counters since start, and the present state. Only batches that were acknowledged as a whole or in part count as such. */
-export interface ExporterStats {
-  /** Requests made, with repetitions. */
-  readonly attempts: number;
-  /** Of these, repetitions of a request that had failed. */
-  readonly retries: number;
-  readonly acknowledgedBatches: number;
-  readonly acknowledgedTraces: number;
-  readonly acknowledgedSpans: number;
-  readonly refusedTraces: number;
-  readonly refusedSpans: number;
-  /** Spans that a back-end took not, in requests it took (partial success). */
-  readonly rejectedSpans: number;
-  /** Traces and bytes that have no fate yet, those in flight included. */
-  readonly waitingTraces: number;
-  readonly waitingBytes: number;
-  /** Requests under way. */
-  readonly inFlight: number;
-  readonly lastError: string | undefined;
-  /** Reading of performance.now(); undefined while the endpoint works. */
-  readonly failingSince: number | undefined;
-}
+import type { Batch, Waiting } from './queue.ts';
+import { Refusals } from './refusals.ts';
 
 const MAX_IN_FLIGHT = 3;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
@@ -70,7 +24,7 @@ export class Exporter {
   readonly #limit: number;
   readonly #client: OtlpClient;
   readonly #health: Health;
-  readonly #notices: Notices;
+  readonly #refusals: Refusals;
   readonly #random: () => number;
   readonly #queue = new BatchQueue();
   readonly #flushes = new Set<(done: boolean) => void>();
@@ -80,9 +34,6 @@ export class Exporter {
     acknowledgedBatches: 0,
     acknowledgedTraces: 0,
     acknowledgedSpans: 0,
-    refusedTraces: 0,
-    refusedSpans: 0,
-    rejectedSpans: 0,
     waitingTraces: 0,
     waitingBytes: 0,
     inFlight: 0,
@@ -98,13 +49,16 @@ export class Exporter {
     this.#random = options.random ?? Math.random;
     this.#client = new OtlpClient(options.endpoint);
     this.#health = new Health(options.endpoint.url, options.log, this.#random);
-    this.#notices = new Notices(options.log);
+    this.#refusals = new Refusals(options.log, options.deadLetters);
   }
 
-  /** Takes a parcel in any state of the endpoint. `done` is called once, later; never when closed before. */
-  offer(parcel: Parcel, done: (fate: ParcelFate) => void): void {
+  /**
+   * Takes a parcel in any state of the endpoint. `done` is called once, later; never when closed before.
+   * @param spooled it stands on disk: it is not given back by `withdraw`.
+   */
+  offer(parcel: Parcel, done: (fate: ParcelFate) => void, spooled = false): void {
     if (this.#closed) return;
-    this.#queue.add({ parcel, done });
+    this.#queue.add({ parcel, done: (fate) => this.#fated(fate, done), since: performance.now(), spooled, cut: undefined });
     this.#counts.waitingTraces += 1;
     this.#counts.waitingBytes += parcel.bytes.length;
     if (this.full) this.#wasFull = true;
@@ -117,13 +71,29 @@ export class Exporter {
     });
   }
 
+  /**
+   * Gives back what waits since before `before` (performance.now()), oldest first, about `bytes` of it: all but what is in
+   * flight or on disk. The caller calls `done`, or `restore`.
+   */
+  withdraw(bytes: number, before = Infinity): Waiting[] {
+    const items = this.#queue.withdraw(bytes, before);
+    for (const { parcel } of items) this.#counts.waitingBytes -= parcel.bytes.length;
+    return items;
+  }
+
+  restore(items: readonly Waiting[]): void {
+    for (const { parcel } of items) this.#counts.waitingBytes += parcel.bytes.length;
+    this.#queue.restore(items);
+    this.#pump();
+  }
+
   /** More bytes wait than should: offer nothing until onDrain. */
   get full(): boolean {
     return this.#counts.waitingBytes >= this.#limit;
   }
 
   get stats(): ExporterStats {
-    return { ...this.#counts, lastError: this.#health.lastError, failingSince: this.#health.failingSince };
+    return { ...this.#counts, ...this.#refusals.counts, lastError: this.#health.lastError, failingSince: this.#health.failingSince };
   }
 
   /** Resolves true as soon as all parcels have their fate, false after `within` ms or when closed. Cuts pauses short. */
@@ -193,7 +163,7 @@ export class Exporter {
     switch (outcome.kind) {
       case 'acknowledged':
         this.#answered();
-        if (outcome.warning !== undefined) this.#warn(outcome.warning);
+        if (outcome.warning !== undefined) this.#refusals.remark(outcome.warning);
         this.#acknowledge(batch);
         return;
       case 'partial':
@@ -207,7 +177,7 @@ export class Exporter {
       case 'split':
         this.#answered();
         if (batch.items.length > 1) this.#queue.split(batch);
-        else this.#refuse(batch, outcome.why);
+        else this.#cut(batch, outcome.why);
         return;
       default:
         outcome satisfies never;
@@ -236,63 +206,54 @@ export class Exporter {
 
   #partial(batch: Batch, rejected: number, message: string): void {
     const spans = Math.min(rejected, batch.spans);
-    this.#counts.rejectedSpans += spans;
     const reason = message === '' ? 'no reason given' : message;
-    const whole = batch.items.length === 1 && spans === batch.spans;
-    if (whole) {
-      this.#refuse(batch, reason);
+    const [item] = batch.items;
+    if (item !== undefined && batch.items.length === 1 && spans === batch.spans) {
+      this.#refusals.counts.rejectedSpans += spans;
+      this.#release(batch);
+      this.#refusals.ended(item, reason);
+      this.#settled();
       return;
     }
-    this.#deadLetter('partial', batch, spans, reason);
-    this.#notices.say('warn', 'spans_rejected', {
-      rejected: spans,
-      sent: batch.spans,
-      why: reason,
-      text: `The back-end did not take ${spans} of ${batch.spans} spans: ${reason}. They are not sent again (OTLP forbids it) and stand in the dead-letter file.`,
-    });
+    this.#refusals.partial(batch, spans, reason);
     this.#acknowledge(batch);
   }
 
-  #warn(warning: string): void {
-    this.#notices.say('warn', 'endpoint_warns', { why: warning, text: `The back-end took the traces and remarks: ${warning}` });
-  }
-
-  /** Of a batch with a single trace. */
-  #refuse(batch: Batch, reason: string): void {
-    this.#counts.refusedTraces += batch.items.length;
-    this.#counts.refusedSpans += batch.spans;
-    this.#deadLetter('refused', batch, batch.spans, reason);
-    const trace = batch.items[0]?.parcel.traceId ?? '';
-    this.#notices.say('error', 'trace_refused', {
-      trace,
-      spans: batch.spans,
-      why: reason,
-      text: `The back-end will not take trace ${trace}: ${reason}. It is not sent again and stands in the dead-letter file.`,
-    });
-    this.#settle(batch, { kind: 'refused', reason });
+  /** A batch of one trace, or of a piece of one, that the back-end will not take. */
+  #cut(batch: Batch, reason: string): void {
+    this.#release(batch);
+    for (const item of batch.items) {
+      const pieces = this.#refusals.refused(item, reason);
+      for (const { parcel } of pieces) this.#counts.waitingBytes += parcel.bytes.length;
+      this.#queue.replace(pieces);
+    }
+    this.#settled();
   }
 
   #acknowledge(batch: Batch): void {
     this.#counts.acknowledgedBatches += 1;
-    this.#counts.acknowledgedTraces += batch.items.length;
     this.#counts.acknowledgedSpans += batch.spans;
-    this.#settle(batch, { kind: 'acknowledged' });
+    this.#release(batch);
+    for (const item of batch.items) this.#refusals.taken(item);
+    this.#settled();
   }
 
-  #deadLetter(kind: DeadLetter['kind'], batch: Batch, spans: number, reason: string): void {
-    const traceIds = batch.items.map((item) => item.parcel.traceId);
-    const request = batch.items.map((item) => item.parcel.bytes);
-    this.#options.deadLetters?.write({ kind, traceIds, spans, reason, request });
+  #fated(fate: ParcelFate, done: (fate: ParcelFate) => void): void {
+    this.#counts.waitingTraces -= 1;
+    if (fate.kind === 'acknowledged') this.#counts.acknowledgedTraces += 1;
+    done(fate);
   }
 
-  #settle(batch: Batch, fate: ParcelFate): void {
-    this.#counts.waitingTraces -= batch.items.length;
+  #release(batch: Batch): void {
     this.#counts.waitingBytes -= batch.bytes;
-    for (const item of batch.items) item.done(fate);
+  }
+
+  #settled(): void {
     if (this.#wasFull && this.#counts.waitingBytes <= this.#limit / 2) {
       this.#wasFull = false;
       this.#options.onDrain?.();
     }
+    this.#options.onSettled?.();
     if (this.#counts.waitingTraces > 0) return;
     for (const settle of [...this.#flushes]) settle(true);
   }

@@ -1,9 +1,16 @@
 import type { Parcel, ParcelFate } from '../model/delivery.ts';
+import type { Cut } from './refusals.ts';
 
 /** A parcel and who wants to know how it ended. */
 export interface Waiting {
   readonly parcel: Parcel;
   readonly done: (fate: ParcelFate) => void;
+  /** When it was offered, a reading of performance.now(). */
+  readonly since: number;
+  /** It stands on disk already. */
+  readonly spooled: boolean;
+  /** It is a piece of a trace. */
+  readonly cut: Cut | undefined;
 }
 
 /** Whole traces that are sent in one request. The same ones on every attempt, so the bytes are the same, too. */
@@ -69,6 +76,40 @@ export class BatchQueue {
     const halves = [batch.items.slice(0, middle), batch.items.slice(middle)];
     const { attempts, acknowledgedBefore } = batch;
     this.#again.unshift(...halves.map((items) => ({ ...batchOf(items), attempts, acknowledgedBefore })));
+  }
+
+  /** Puts something in the place of what was refused, to be sent at once. */
+  replace(items: readonly Waiting[]): void {
+    this.#again.unshift(...items.map((item) => batchOf([item])));
+  }
+
+  /** Takes out what is not in flight, was offered before `before` and stands nowhere else: oldest first, about `bytes` of it. */
+  withdraw(bytes: number, before: number): Waiting[] {
+    const gone: Waiting[] = [];
+    let room = bytes;
+    const mayGo = (item: Waiting): boolean => {
+      if (room <= 0 || item.spooled || item.cut !== undefined || item.since >= before) return false;
+      room -= item.parcel.bytes.length;
+      gone.push(item);
+      return true;
+    };
+    for (const [at, batch] of [...this.#again.entries()].reverse()) {
+      const items = batch.items.filter((item) => !mayGo(item));
+      if (items.length === batch.items.length) continue;
+      if (items.length === 0) this.#again.splice(at, 1);
+      else this.#again[at] = { ...batch, ...batchOf(items), attempts: batch.attempts, due: batch.due, acknowledgedBefore: batch.acknowledgedBefore };
+    }
+    const fresh: Waiting[] = [];
+    for (const item of this.#fresh.slice(this.#taken)) if (!mayGo(item)) fresh.push(item);
+    this.#fresh = fresh;
+    this.#taken = 0;
+    return gone;
+  }
+
+  /** Puts back what was withdrawn. */
+  restore(items: readonly Waiting[]): void {
+    this.#fresh = [...items, ...this.#fresh.slice(this.#taken)];
+    this.#taken = 0;
   }
 
   /** The endpoint is back: nothing needs to wait any longer. */

@@ -6,10 +6,12 @@ export interface Parcel {
   readonly bytes: Uint8Array;
 }
 
-/** How a parcel ended. Both mean: it need not be sent again, its log lines may be let go. */
+/** How a parcel ended. All mean: its log lines may be let go. */
 export type ParcelFate =
   /** The back-end took it. */
   | { readonly kind: 'acknowledged' }
+  /** It stands on our own disk and will be sent from there. */
+  | { readonly kind: 'spooled' }
   /** The back-end will never take it: counted and written to the dead-letter file. */
   | { readonly kind: 'refused'; readonly reason: string };
 

@@ -32,7 +32,7 @@ lateness: {file: 0s}
 rotate_grace: 1h
 sweep: 500ms
 limits: {held_deleted: 2GiB}
-queue: {memory: 64MiB}
+queue: {memory: 64MiB, spool: 1GiB}
 dead_letter: {max: 1MB}
 links: {jaeger: http://jaeger:16686/base}
 resource: {z: 1, a: x, m: true}
@@ -51,7 +51,7 @@ log: {level: debug, format: json}
         tls: { ca: '/ca', cert: '/c', key: '/k' },
       },
       stateDir: '/state', hostId: '0123', settle: 1.5e9, patience: 300e9, lateness: { file: 0 }, rotateGrace: 3600e9, sweep: 5e8,
-      limits: { heldDeleted: 2 ** 31 }, queue: { memory: 64 * 2 ** 20 }, deadLetter: { max: 1e6 }, links: { jaeger: 'http://jaeger:16686/base' },
+      limits: { heldDeleted: 2 ** 31 }, queue: { memory: 64 * 2 ** 20, spool: 2 ** 30 }, deadLetter: { max: 1e6 }, links: { jaeger: 'http://jaeger:16686/base' },
       resource: [['a', 'x'], ['m', true], ['z', 1]], telemetry: true, log: { level: 'debug', format: 'json' },
     });
   });
@@ -77,7 +77,7 @@ describe('what is wrong, and where', () => {
     ['sources:\n  - file: /a\n    runtme: x\n', 'c.yaml:3:5  error  sources[0].runtme: unknown key. Did you mean "runtime"?'],
     ['otlp:\n  tls:\n    crt: x\n', 'c.yaml:3:5  error  otlp.tls.crt: unknown key. Did you mean "cert"?'],
     ['\nendpoint: x\n', 'c.yaml:2:1  error  endpoint: unknown key. Did you mean "otlp.endpoint"?'],
-    ['queue: {zzz: 1}', 'c.yaml:1:9  error  queue.zzz: unknown key. Known here: memory.'],
+    ['queue: {zzz: 1}', 'c.yaml:1:9  error  queue.zzz: unknown key. Known here: memory, spool.'],
     ['__proto__: 1', /^c\.yaml:1:1  error  __proto__: unknown key\. Known here: sources, from,/],
     ['? [a]\n: 1\n', 'c.yaml:1:3  error  a key must be plain text.'],
     ['sweep: 1s\r\nsweep: 2s\r\n', 'c.yaml:2:1  error  sweep: stands twice; first in line 1.'],

@@ -1,11 +1,12 @@
 import { createServer } from 'node:http';
-import type { Attempt } from '../../src/delivery/exporter.ts';
+import type { Attempt } from '../../src/delivery/exporting.ts';
 import { afterEach, describe, expect, test } from 'vitest';
-import { traceIdsOf } from '../support/otlp.ts';
+import { spansOf, traceIdsOf } from '../support/otlp.ts';
+import type { SpanMessage } from '../support/otlp.ts';
 import { portOf, Receiver, status } from '../support/receiver.ts';
 import type { Behaviour, ReceiverOptions } from '../support/receiver.ts';
-import { Harness, parcel } from './harness.ts';
-import { hexId } from './traces.ts';
+import { encoded, Harness, parcel } from './harness.ts';
+import { hexId, span, trace } from './traces.ts';
 
 const ok: Behaviour = { kind: 'ok' };
 const running: Receiver[] = [];
@@ -20,6 +21,10 @@ async function receive(options: ReceiverOptions = {}): Promise<Receiver> {
 const first = (...behaviours: Behaviour[]) => (index: number): Behaviour => behaviours[index] ?? ok;
 const failure = (code: number, message = 'no', retryAfter?: number): Behaviour =>
   retryAfter === undefined ? { kind: 'status', code, message } : { kind: 'status', code, message, retryAfter };
+
+/** Spans, each once, in the order of their ids. */
+const byId = (spans: readonly SpanMessage[]): SpanMessage[] => spans.toSorted((a, b) => (a.spanId < b.spanId ? -1 : 1));
+const giant = (n: number) => encoded(trace({ id: hexId(n, 32), spans: [span({ id: hexId(n * 1_000 + 1, 16), attributes: [['process.command_args', 'x'.repeat(30_000)]] })] }));
 
 afterEach(async () => {
   await Promise.all(running.splice(0).map((receiver) => receiver.stop()));
@@ -230,27 +235,46 @@ describe('B5, B6, B8: what the back-end will not take', () => {
     expect(harness.logged.map((line) => line.event)).toEqual(['endpoint_warns']);
   });
 
-  test('is found by halving: one bad trace of 300 is refused, the others are stored', async () => {
-    const bad = Buffer.from(hexId(123, 32), 'hex');
-    const receiver = await receive({ script: (_, bytes) => (bytes.includes(bad) ? failure(status.INVALID_ARGUMENT, 'bad span') : ok) });
+  test('is found by halving (B6): one bad span of 900 is refused, all others are stored as they were', async () => {
+    const bad = Buffer.from(hexId(123_002, 16), 'hex');
+    const isBad = (bytes: Buffer): boolean => spansOf(bytes).some((span) => span.spanId === bad.toString('hex'));
+    const receiver = await receive({ script: (_, bytes) => (isBad(bytes) ? failure(status.INVALID_ARGUMENT, 'bad span') : ok) });
     await using harness = new Harness(receiver.url);
-    for (let n = 1; n <= 300; n += 1) harness.send(parcel(n));
+    const parcels = Array.from({ length: 300 }, (_, n) => parcel(n + 1));
+    for (const each of parcels) harness.send(each);
     expect(await harness.exporter.flush(8_000)).toBe(true);
-    expect(harness.exporter.stats).toMatchObject({ acknowledgedTraces: 299, refusedTraces: 1, refusedSpans: 3, waitingBytes: 0 });
-    expect(harness.fates.get(hexId(123, 32))).toEqual({ kind: 'refused', reason: 'INVALID_ARGUMENT: bad span' });
-    expect(harness.letters).toMatchObject([{ kind: 'refused', traceIds: [hexId(123, 32)], spans: 3 }]);
-    const stored = receiver.requests.filter((request) => request.behaviour.kind === 'ok').flatMap((request) => traceIdsOf(request.bytes));
-    expect(stored).toHaveLength(299);
+    expect(harness.exporter.stats).toMatchObject({ acknowledgedTraces: 300, acknowledgedSpans: 899, refusedTraces: 0, refusedSpans: 1, waitingBytes: 0, waitingTraces: 0 });
+    expect(harness.fates.get(hexId(123, 32))).toEqual({ kind: 'acknowledged' });
+    expect(harness.letters).toMatchObject([{ kind: 'refused', traceIds: [hexId(123, 32)], spans: 1, reason: 'INVALID_ARGUMENT: bad span' }]);
+    expect(harness.logged.map((line) => line.event)).toEqual(['spans_refused']);
+    const stored = receiver.requests.filter((request) => request.behaviour.kind === 'ok').flatMap((request) => spansOf(request.bytes));
+    const lost = harness.letters.flatMap((letter) => spansOf(Buffer.concat([...letter.request])));
+    expect(byId([...stored, ...lost])).toEqual(byId(parcels.flatMap(({ bytes }) => spansOf(bytes))));
   });
 
-  test('for its size is halved until it fits; a trace too large alone is refused', async () => {
+  test('is refused whole when none of its spans is taken; then others are not cut in vain', async () => {
+    const receiver = await receive({ script: () => failure(status.INVALID_ARGUMENT, 'no such tenant') });
+    await using harness = new Harness(receiver.url);
+    for (let n = 1; n <= 20; n += 1) harness.send(parcel(n, 8));
+    expect(await harness.exporter.flush(8_000)).toBe(true);
+    expect(harness.exporter.stats).toMatchObject({ acknowledgedTraces: 0, refusedTraces: 20, refusedSpans: 160 });
+    expect(harness.letters).toHaveLength(20);
+    expect(harness.letters.every((letter) => letter.spans === 8)).toBe(true);
+    // All down to single traces, and down to single spans no more than are in flight at once.
+    expect(receiver.requests.length).toBeLessThanOrEqual(39 + 3 * 14);
+  });
+
+  test('for its size is halved until it fits (B8), a trace that is too large alone, too; a span that is, is refused', async () => {
     const receiver = await receive({ maxMessage: 20_000 });
     await using harness = new Harness(receiver.url);
-    for (let n = 1; n <= 20; n += 1) harness.send(parcel(n, 10));
-    harness.send(parcel(21, 100));
+    const parcels = Array.from({ length: 20 }, (_, n) => parcel(n + 1, 10));
+    parcels.push(parcel(21, 100));
+    for (const each of parcels) harness.send(each);
+    harness.send(giant(22));
     expect(await harness.exporter.flush(5_000)).toBe(true);
-    expect(harness.exporter.stats).toMatchObject({ acknowledgedTraces: 20, refusedTraces: 1 });
-    expect(harness.fates.get(hexId(21, 32))).toMatchObject({ kind: 'refused', reason: expect.stringMatching(/larger than max/i) });
+    expect(harness.exporter.stats).toMatchObject({ acknowledgedTraces: 21, refusedTraces: 1, refusedSpans: 1 });
+    expect(harness.fates.get(hexId(22, 32))).toMatchObject({ kind: 'refused', reason: expect.stringMatching(/larger than max/i) });
+    expect(byId(receiver.requests.flatMap((request) => spansOf(request.bytes)))).toEqual(byId(parcels.flatMap(({ bytes }) => spansOf(bytes))));
   });
 });
 

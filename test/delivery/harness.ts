@@ -4,8 +4,9 @@ import { TraceEncoder } from '../../src/delivery/encode.ts';
 import { resolveEndpoint } from '../../src/delivery/endpoint.ts';
 import type { Endpoint } from '../../src/delivery/endpoint.ts';
 import { Exporter } from '../../src/delivery/exporter.ts';
-import type { ExporterOptions } from '../../src/delivery/exporter.ts';
+import type { ExporterOptions } from '../../src/delivery/exporting.ts';
 import type { DeadLetter, Parcel, ParcelFate } from '../../src/model/delivery.ts';
+import type { Trace } from '../../src/model/trace.ts';
 import { start } from './traces.ts';
 
 export interface Logged {
@@ -71,6 +72,8 @@ export function endpoint(url: string, env: Record<string, string> = {}): Endpoin
 }
 
 const encoder = new TraceEncoder([['host.id', 'h']]);
+
+export const encoded = (trace: Trace): Parcel => encoder.encode(trace);
 
 /** Trace number `n`, encoded. */
 export const parcel = (n: number, spans = 3): Parcel => encoder.encode(start(n, spans));

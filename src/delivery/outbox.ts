@@ -1,0 +1,155 @@
+/**
+ * Where a daemon's traces wait: in memory, then on disk, and only then in their logs (`full`: stop reading). What has gone
+ * to disk lets its log lines go, so that neither a rotation nor a restart during a long outage takes anything away.
+ */
+import type { Parcel, ParcelFate } from '../model/delivery.ts';
+import { Exporter } from './exporter.ts';
+import type { ExporterOptions, ExporterStats } from './exporting.ts';
+import type { Spool } from './spool.ts';
+
+export interface OutboxOptions extends Omit<ExporterOptions, 'onSettled'> {
+  /** Absent: memory is all there is. */
+  readonly spool?: Spool | undefined;
+  /** What has waited so many ms goes to disk: from then on it survives its log. Default: a minute. */
+  readonly patience?: number | undefined;
+}
+
+export interface OutboxStats extends ExporterStats {
+  /** Bytes and traces on disk. */
+  readonly spoolBytes: number;
+  readonly spooledTraces: number;
+  /** Traces in spool files that could not be read again. */
+  readonly spoolLostTraces: number;
+}
+
+/** About so much goes to disk at once: a few hundred starts, in some milliseconds. */
+const BLOCK_BYTES = 4 * 1024 * 1024;
+const PATIENCE_MS = 60_000;
+/** Looked at so many times within the patience. */
+const LOOKS = 12;
+
+export class Outbox {
+  readonly #exporter: Exporter;
+  readonly #spool: Spool | undefined;
+  readonly #limit: number;
+  readonly #onDrain: (() => void) | undefined;
+  readonly #patience: number;
+  #look: NodeJS.Timeout | undefined;
+  #toldFull = false;
+  #closed = false;
+
+  constructor({ spool, patience = PATIENCE_MS, ...options }: OutboxOptions) {
+    this.#spool = spool;
+    this.#patience = patience;
+    this.#limit = options.maxWaitingBytes ?? DEFAULT_LIMIT;
+    this.#onDrain = options.onDrain;
+    this.#exporter = new Exporter({ ...options, maxWaitingBytes: this.#limit, onDrain: () => this.#drained(), onSettled: () => this.#refill() });
+    this.#refill();
+    this.#arm();
+  }
+
+  get stats(): OutboxStats {
+    const spool = this.#spool;
+    return {
+      ...this.#exporter.stats,
+      spoolBytes: spool?.size ?? 0,
+      spooledTraces: spool?.traces ?? 0,
+      spoolLostTraces: spool?.counts.lost ?? 0,
+    };
+  }
+
+  /** As Exporter.offer; `done` may also say `spooled`. */
+  offer(parcel: Parcel, done: (fate: ParcelFate) => void): void {
+    this.#exporter.offer(parcel, done);
+    if (this.#exporter.full) this.#relieve();
+    this.#arm();
+  }
+
+  /** Neither memory nor disk has room: offer nothing until onDrain. */
+  get full(): boolean {
+    const { full } = this.#exporter;
+    if (full) this.#toldFull = true;
+    return full;
+  }
+
+  /** As Exporter.flush; what is not sent in time goes to disk. */
+  async flush(within: number): Promise<boolean> {
+    const done = await this.#exporter.flush(within);
+    if (!done) this.#spill(Infinity);
+    return done;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#look);
+    this.#exporter.close();
+  }
+
+  /** Moves the oldest to disk until there is room again in memory. */
+  #relieve(): void {
+    while (this.#exporter.full) if (!this.#spillBlock(Infinity)) return;
+  }
+
+  #spill(before: number): void {
+    while (this.#spillBlock(before));
+  }
+
+  /** @returns false when nothing more can go. */
+  #spillBlock(before: number): boolean {
+    if (this.#spool === undefined) return false;
+    const items = this.#exporter.withdraw(BLOCK_BYTES, before);
+    if (items.length === 0) return false;
+    if (!this.#spool.append(items.map(({ parcel }) => parcel), performance.now())) {
+      this.#exporter.restore(items);
+      return false;
+    }
+    for (const { done } of items) done({ kind: 'spooled' });
+    return true;
+  }
+
+  /** Brings the oldest back from disk: when there is much room, or, while the back-end is away, one block to try it with. */
+  #refill(): void {
+    const spool = this.#spool;
+    if (spool === undefined || this.#closed) return;
+    while (spool.waiting > 0 && this.#hasRoom()) {
+      const taken = spool.take();
+      if (taken === undefined) return;
+      const { block, parcels } = taken;
+      let left = parcels.length;
+      if (left === 0) spool.done(block);
+      for (const parcel of parcels) {
+        this.#exporter.offer(parcel, () => {
+          left -= 1;
+          if (left === 0) spool.done(block);
+        }, true);
+      }
+    }
+  }
+
+  #hasRoom(): boolean {
+    const { waitingTraces, waitingBytes, failingSince } = this.#exporter.stats;
+    return waitingTraces === 0 || (failingSince === undefined && waitingBytes < this.#limit / 4);
+  }
+
+  #drained(): void {
+    if (!this.#toldFull) return;
+    this.#toldFull = false;
+    this.#onDrain?.();
+  }
+
+  /** Something waits: look again whether it does so for long. */
+  #arm(): void {
+    if (this.#look !== undefined || this.#closed || this.#spool === undefined) return;
+    if (this.#exporter.stats.waitingTraces === 0 && this.#spool.waiting === 0) return;
+    this.#look = setTimeout(() => {
+      this.#look = undefined;
+      this.#relieve();
+      this.#spill(performance.now() - this.#patience);
+      if (!this.#exporter.full) this.#drained();
+      this.#refill();
+      this.#arm();
+    }, this.#patience / LOOKS);
+  }
+}
+
+const DEFAULT_LIMIT = 32 * 1024 * 1024;
