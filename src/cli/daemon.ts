@@ -39,8 +39,10 @@ export interface DaemonParts {
 const AT_ONCE = 10;
 /** and beyond that, what comes within this time is gathered. */
 const GATHER_MS = 100;
-/** The state follows what happened within this time, and no more often: a write costs a disk flush. */
-const CHECKPOINT_MS = 1_000;
+/** The state follows what happened within this time: what is acknowledged and not written down is sent again after a crash. */
+const CHECKPOINT_MS = 200;
+/** A write costs a disk flush: on a slow disk it gets at most this share of the time. */
+const SAVING_SHARE = 0.2;
 /** A new file is written down sooner. */
 const NEW_FILE_MS = 20;
 /** A save that failed is tried again. */
@@ -55,6 +57,8 @@ export class Daemon {
   #gathering: NodeJS.Timeout | undefined;
   readonly #pace = new Pace(AT_ONCE);
   #knownFiles = 0;
+  /** How long the last save took, in ms. */
+  #saving = 0;
   #stopped = false;
 
   constructor(parts: DaemonParts, outlet: Outlet) {
@@ -142,7 +146,7 @@ export class Daemon {
     this.#checkpoint ??= setTimeout(() => {
       this.#checkpoint = undefined;
       if (!this.checkpoint()) this.#checkpoint = setTimeout(() => this.#retry(), RETRY_MS);
-    }, soon ? NEW_FILE_MS : CHECKPOINT_MS);
+    }, soon ? NEW_FILE_MS : Math.max(CHECKPOINT_MS, this.#saving / SAVING_SHARE));
   }
 
   #retry(): void {
@@ -157,10 +161,12 @@ export class Daemon {
 
   /** Writes the state now. */
   checkpoint(): boolean {
-    const { save, files, ledger } = this.#parts;
+    const { save, files, ledger, clock } = this.#parts;
+    const began = clock.steady();
     // Offsets first: lines that are kept from now on may be passed by the next state, not by this one.
     const saved = save(files(), ledger.remember());
     if (saved) ledger.remembered();
+    this.#saving = clock.steady() - began;
     return saved;
   }
 

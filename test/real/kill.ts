@@ -3,10 +3,10 @@
  * loses its answers. What must hold (reference/tailing-and-delivery.md 7): every complete start is taken by the back-end
  * at least once, whatever is sent twice is the same to the byte, and nothing is sent that was not written.
  */
-import { mkdtempDisposableSync } from 'node:fs';
+import { mkdtempDisposableSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readRequest } from '../support/otlp.ts';
+import { readRequest, traceIdsOf } from '../support/otlp.ts';
 import { Random } from '../support/random.ts';
 import { Receiver, status } from '../support/receiver.ts';
 import type { Behaviour } from '../support/receiver.ts';
@@ -16,6 +16,15 @@ import { HOST, completeOf, faultsOf, firstState, importAll, plain, playRound, un
 import type { Start } from './rounds.ts';
 import { byTrace, viewWire } from './spans.ts';
 
+export interface KillOptions {
+  readonly seed: number;
+  readonly rounds: number;
+  /** harsh: every other request goes wrong, a few starts a round. busy: 10 % unavailable, 3 % hang, 7 % stored but unanswered, many starts. */
+  readonly world: 'harsh' | 'busy';
+  /** Seconds in which the back-end is away altogether, a third of the way in. */
+  readonly outage?: number;
+}
+
 export interface KillReport {
   readonly seed: number;
   readonly rounds: number;
@@ -23,41 +32,52 @@ export interface KillReport {
   readonly complete: number;
   readonly rotations: number;
   readonly requests: number;
-  /** Traces that came more than once, as the daemon could not know that they had been taken. */
+  /** Traces that were sent, and how many of these sendings were repetitions: the daemon could not know that they had been taken. */
+  readonly sent: number;
   readonly repeated: number;
-  /** The last daemon, after all these rotations: ms from its birth until it watched, and files it went on with. */
+  /** Slowest of all daemons, in ms from its birth until it watched; and files that the last went on with. */
   readonly recovery: { readonly ms: number; readonly resumed: number };
+  /** Largest state file that was seen, in bytes. */
+  readonly state: number;
   /** What is wrong, one sentence each. */
   readonly broken: readonly string[];
 }
 
-export async function killRounds(seed: number, rounds: number): Promise<KillReport> {
+export async function killRounds(options: KillOptions): Promise<KillReport> {
+  const { seed, rounds, world, outage = 0 } = options;
   using folder = mkdtempDisposableSync(join(tmpdir(), 'shimtrace-kill-'));
   const random = new Random(seed);
   const chaos = new Random(seed ^ 0x5eed);
-  const receiver = await Receiver.start({ script: () => misbehave(chaos) });
+  const receiver = await Receiver.start();
   const host = new Host(join(folder.path, 'timestamps.log'));
   const starts = new Map<string, Start>();
   const args = ['--file', host.log, '--otlp', receiver.url, '--state-dir', join(folder.path, 'state'), '--host-id', HOST];
+  const stateFile = join(folder.path, 'state', 'state.json');
   const broken: string[] = [];
-  let recovery = { ms: 0, resumed: 0 };
+  const recovery = { ms: 0, resumed: 0 };
+  let state = 0;
+  let awayUntil = 0;
+  receiver.script = () => (performance.now() < awayUntil ? AWAY : misbehave[world](chaos));
   try {
-    await firstState(args, random, host, starts, join(folder.path, 'state', 'state.json'));
+    await firstState(args, random, host, starts, stateFile);
     for (let round = 0; round < rounds; round++) {
+      if (outage > 0 && round === Math.floor(rounds / 3)) awayUntil = performance.now() + outage * 1_000;
       const daemon = new Daemon(args);
-      await playRound(random, host, starts);
+      await playRound(random, host, starts, world === 'harsh' ? [0, 3] : [5, 40]);
+      recovery.ms = Math.max(recovery.ms, daemon.readyAfter ?? 0);
       if (!daemon.running) broken.push(`round ${round}: the daemon ended by itself: ${daemon.said}`);
       await daemon.kill();
+      state = Math.max(state, statSync(stateFile).size);
       // Also while nobody looks, and more than once.
       for (let times = random.whole(0, 9); times > 7; times--) host.rotate();
     }
     await host.play();
     receiver.script = () => ({ kind: 'ok' });
-    const began = performance.now();
     const last = new Daemon(args);
     // All may have been taken before it has begun; only then it can be told to stop.
     await last.ready();
-    recovery = { ms: Math.round(performance.now() - began), resumed: last.said.split('"resumed_at"').length - 1 };
+    recovery.ms = Math.max(recovery.ms, last.readyAfter ?? 0);
+    recovery.resumed = last.said.split('"resumed_at"').length - 1;
     broken.push(...await settle(last, receiver, starts));
     broken.push(...judge(receiver, starts));
     const sent = new Map(receiver.requests.flatMap(({ bytes }) => [...byTrace(viewWire(bytes))]));
@@ -68,18 +88,28 @@ export async function killRounds(seed: number, rounds: number): Promise<KillRepo
   }
   return {
     seed, rounds, broken, starts: starts.size, complete: completeOf(starts).length, rotations: host.rotations,
-    requests: receiver.requests.length, repeated: repeatsOf(receiver), recovery,
+    requests: receiver.requests.length, ...repeatsOf(receiver), recovery, state,
   };
 }
 
-function misbehave(random: Random): Behaviour {
-  const luck = random.next();
-  if (luck < 0.5) return { kind: 'ok' };
-  if (luck < 0.65) return { kind: 'status', code: status.UNAVAILABLE, message: 'later' };
-  if (luck < 0.75) return { kind: 'hang' };
-  if (luck < 0.87) return { kind: 'slow', ms: random.whole(20, 400) };
-  return { kind: 'store-and-drop' };
-}
+const AWAY: Behaviour = { kind: 'status', code: status.UNAVAILABLE, message: 'away' };
+
+const misbehave: Readonly<Record<KillOptions['world'], (random: Random) => Behaviour>> = {
+  harsh(random) {
+    const luck = random.next();
+    if (luck < 0.5) return { kind: 'ok' };
+    if (luck < 0.65) return { kind: 'status', code: status.UNAVAILABLE, message: 'later' };
+    if (luck < 0.75) return { kind: 'hang' };
+    if (luck < 0.87) return { kind: 'slow', ms: random.whole(20, 400) };
+    return { kind: 'store-and-drop' };
+  },
+  busy(random) {
+    const luck = random.next();
+    if (luck < 0.8) return { kind: 'ok' };
+    if (luck < 0.9) return { kind: 'status', code: status.UNAVAILABLE, message: 'later' };
+    return luck < 0.93 ? { kind: 'hang' } : { kind: 'store-and-drop' };
+  },
+};
 
 /** What the back-end answered as taken. */
 function takenBy(receiver: Receiver): Set<string> {
@@ -137,14 +167,16 @@ function contentsOf(bytes: Uint8Array): [id: string, content: string][] {
       scope.spans.map((span): [string, string] => [`${span.traceId}/${span.spanId}`, plain([resource.attributes, scope.name, scope.version, span])])));
 }
 
-function repeatsOf(receiver: Receiver): number {
+/** As far as the back-end has seen them: what it had no ears for was never sent. */
+function repeatsOf(receiver: Receiver): { sent: number; repeated: number } {
+  const stored = receiver.requests.filter(({ behaviour }) => behaviour.kind !== 'status');
   const seen = new Set<string>();
-  let repeats = 0;
-  for (const { bytes } of receiver.requests) {
-    for (const trace of new Set(viewWire(bytes).map((span) => span.traceId))) {
-      if (seen.has(trace)) repeats++;
+  let repeated = 0;
+  for (const { bytes } of stored) {
+    for (const trace of traceIdsOf(bytes)) {
+      if (seen.has(trace)) repeated++;
       seen.add(trace);
     }
   }
-  return repeats;
+  return { sent: seen.size, repeated };
 }

@@ -32,13 +32,19 @@ export interface Ended {
 export class Daemon {
   readonly #child: ChildProcess;
   readonly #ended: Promise<Ended>;
+  readonly #born = performance.now();
   #said = '';
+  /** ms from its birth until it said what it watches; undefined: it has not yet. */
+  readyAfter: number | undefined;
 
   /** @param within a command that runs the rest of its arguments in surroundings of its own. */
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, within: readonly string[] = []) {
     const [command = '', ...rest] = [...within, process.execPath, ENTRY, 'run', ...args];
     this.#child = spawn(command, rest, { env: { ...environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-    const listen = (chunk: Buffer): void => void (this.#said = `${this.#said}${chunk.toString()}`.slice(-20_000));
+    const listen = (chunk: Buffer): void => {
+      this.#said = `${this.#said}${chunk.toString()}`.slice(-20_000);
+      if (/watching/i.test(this.#said)) this.readyAfter ??= Math.round(performance.now() - this.#born);
+    };
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', listen);
     this.#ended = once(this.#child, 'close').then(() => ({ code: this.#child.exitCode, signal: this.#child.signalCode }));
   }
@@ -54,7 +60,7 @@ export class Daemon {
 
   /** It says what it watches once it does. */
   ready(): Promise<void> {
-    return until(10_000, () => /watching/i.test(this.#said), () => this.#said);
+    return until(10_000, () => this.readyAfter !== undefined, () => this.#said);
   }
 
   signal(name: NodeJS.Signals): void {

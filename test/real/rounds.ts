@@ -30,10 +30,10 @@ export async function firstState(args: readonly string[], random: Random, host: 
 }
 
 /** Some starts begin, now and then the log is rotated, until the moment of the kill: before, in and long after the daemon's own start. */
-export async function playRound(random: Random, host: Host, starts: Map<string, Start>): Promise<void> {
+export async function playRound(random: Random, host: Host, starts: Map<string, Start>, [fewest, most]: readonly [number, number] = [0, 3]): Promise<void> {
   const length = random.chance(0.25) ? random.whole(20, 300) : random.chance(0.55) ? random.whole(300, 900) : random.whole(900, 2_200);
   const end = performance.now() + length;
-  for (let count = random.whole(0, 3); count > 0; count--) begin(random, host, starts, random.whole(0, length));
+  for (let count = random.whole(fewest, most); count > 0; count--) begin(random, host, starts, random.whole(0, length));
   if (random.chance(0.3)) {
     await host.play(performance.now() + random.whole(0, length));
     host.rotate();
