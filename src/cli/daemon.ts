@@ -39,6 +39,8 @@ export interface DaemonParts {
 const AT_ONCE = 10;
 /** and beyond that, what comes within this time is gathered. */
 const GATHER_MS = 100;
+/** So many bytes are settled at once however they came: what they become takes ten to a hundred times the room. */
+const MOST_UNSETTLED = 512 * 1024;
 /** The state follows what happened within this time: what is acknowledged and not written down is sent again after a crash. */
 const CHECKPOINT_MS = 200;
 /** A write costs a disk flush: on a slow disk it gets at most this share of the time. */
@@ -73,7 +75,8 @@ export class Daemon {
   /** After bytes were read. */
   read(): void {
     this.touch();
-    this.settle();
+    if (this.#parts.ledger.unsettled < MOST_UNSETTLED) this.settle();
+    else if (!this.#settling && !this.#stopped) this.#settleNow();
   }
 
   /**
@@ -116,15 +119,20 @@ export class Daemon {
   }
 
   #send({ trace, waited }: Settlement): void {
-    const { log, ledger, clock, finished } = this.#parts;
+    const { log, clock, finished } = this.#parts;
     log('debug', 'start_settled', { trace: trace.id, container: trace.container, outcome: trace.outcome, scheme: trace.schemes.join(' or '), waited });
     for (const finding of trace.findings) log('warn', 'finding', { text: `${trace.container.slice(0, 12)}: ${finding.text}` });
     finished.tell(trace, clock.now());
-    this.#outlet.take(trace, (fate) => {
-      log('debug', 'trace_done', { trace: trace.id, fate: fate.kind });
-      ledger.acknowledged(trace.id);
+    this.#outlet.take(trace, this.#ending(trace.id));
+  }
+
+  /** Apart, so that what waits for its fate holds an id and not the trace. */
+  #ending(id: string): (fate: ParcelFate) => void {
+    return (fate) => {
+      this.#parts.log('debug', 'trace_done', { trace: id, fate: fate.kind });
+      this.#parts.ledger.acknowledged(id);
       this.touch();
-    });
+    };
   }
 
   /** Wakes when the next start under way may have settled without a further line. */

@@ -22,8 +22,13 @@ export interface OutboxStats extends ExporterStats {
   readonly spoolLostTraces: number;
 }
 
+/**
+ * More than this keeps no back-end busy: while it takes what comes, the rest may as well wait in its log; while it is away,
+ * on disk. The whole of the memory is used only when the disk cannot take it.
+ */
+const BUSY_BYTES = 8 * 1024 * 1024;
 /** About so much goes to disk at once: a few hundred starts, in some milliseconds. */
-const BLOCK_BYTES = 4 * 1024 * 1024;
+const BLOCK_BYTES = 2 * 1024 * 1024;
 const PATIENCE_MS = 60_000;
 /** Looked at so many times within the patience. */
 const LOOKS = 12;
@@ -43,7 +48,16 @@ export class Outbox {
     this.#patience = patience;
     this.#limit = options.maxWaitingBytes ?? DEFAULT_LIMIT;
     this.#onDrain = options.onDrain;
-    this.#exporter = new Exporter({ ...options, maxWaitingBytes: this.#limit, onDrain: () => this.#drained(), onSettled: () => this.#refill() });
+    this.#exporter = new Exporter({
+      ...options,
+      maxWaitingBytes: this.#limit,
+      onDrain: undefined,
+      onSettled: () => this.#settled(),
+      onAttempt: (attempt) => {
+        options.onAttempt?.(attempt);
+        setImmediate(() => this.#attempted());
+      },
+    });
     this.#refill();
     this.#arm();
   }
@@ -61,15 +75,23 @@ export class Outbox {
   /** As Exporter.offer; `done` may also say `spooled`. */
   offer(parcel: Parcel, done: (fate: ParcelFate) => void): void {
     this.#exporter.offer(parcel, done);
-    if (this.#exporter.full) this.#relieve();
+    if (this.#away) this.#relieve();
     this.#arm();
   }
 
-  /** Neither memory nor disk has room: offer nothing until onDrain. */
+  /** The back-end is busy, or it is away and neither memory nor disk has room: offer nothing until onDrain. */
   get full(): boolean {
-    const { full } = this.#exporter;
+    const full = this.#away ? this.#exporter.full : this.#exporter.stats.waitingBytes >= this.#busy;
     if (full) this.#toldFull = true;
     return full;
+  }
+
+  get #away(): boolean {
+    return this.#exporter.stats.failingSince !== undefined;
+  }
+
+  get #busy(): number {
+    return Math.min(this.#limit, BUSY_BYTES);
   }
 
   /** As Exporter.flush; what is not sent in time goes to disk. */
@@ -87,7 +109,7 @@ export class Outbox {
 
   /** Moves the oldest to disk until there is room again in memory. */
   #relieve(): void {
-    while (this.#exporter.full) if (!this.#spillBlock(Infinity)) return;
+    while (this.#exporter.stats.waitingBytes >= this.#busy) if (!this.#spillBlock(Infinity)) return;
   }
 
   #spill(before: number): void {
@@ -128,7 +150,17 @@ export class Outbox {
 
   #hasRoom(): boolean {
     const { waitingTraces, waitingBytes, failingSince } = this.#exporter.stats;
-    return waitingTraces === 0 || (failingSince === undefined && waitingBytes < this.#limit / 4);
+    return waitingTraces === 0 || (failingSince === undefined && waitingBytes < this.#busy / 2);
+  }
+
+  #settled(): void {
+    this.#refill();
+    if (this.#exporter.stats.waitingBytes <= this.#busy / 2) this.#drained();
+  }
+
+  /** A back-end that was busy may be away now: then there is room on disk. */
+  #attempted(): void {
+    if (!this.#closed && this.#away && !this.#exporter.full) this.#drained();
   }
 
   #drained(): void {
@@ -143,9 +175,9 @@ export class Outbox {
     if (this.#exporter.stats.waitingTraces === 0 && this.#spool.waiting === 0) return;
     this.#look = setTimeout(() => {
       this.#look = undefined;
-      this.#relieve();
+      if (this.#away) this.#relieve();
       this.#spill(performance.now() - this.#patience);
-      if (!this.#exporter.full) this.#drained();
+      this.#attempted();
       this.#refill();
       this.#arm();
     }, this.#patience / LOOKS);

@@ -9,6 +9,7 @@
 const INITIAL_BYTES = 64 * 1024;
 /** Above this the scratch buffer is let go after use: one giant trace must not pin memory for ever. */
 const KEEP_BYTES = 4 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 const TWO_32 = 4_294_967_296;
 /** Below this many characters a loop over an ASCII string beats the call into native code. */
 const SHORT_TEXT = 24;
@@ -18,6 +19,8 @@ const LOWER_A = 97;
 export class ReverseWriter {
   #buffer: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   #at = INITIAL_BYTES;
+  #piece: Buffer = Buffer.alloc(0);
+  #pieceAt = 0;
 
   /** Bytes written so far; a message's length is the difference of two readings. */
   get written(): number {
@@ -26,11 +29,25 @@ export class ReverseWriter {
 
   /** Hands out a copy of what was written, and starts over. */
   take(): Buffer {
-    const out = Buffer.allocUnsafeSlow(this.written);
+    const out = this.#room(this.written);
     this.#buffer.copy(out, 0, this.#at);
     if (this.#buffer.length > KEEP_BYTES) this.#buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
     this.#at = this.#buffer.length;
     return out;
+  }
+
+  /**
+   * What is handed out waits and goes in the order in which it came: side by side in large pieces it leaves no holes, where
+   * thousands of buffers of their own held twice their size.
+   */
+  #room(size: number): Buffer {
+    if (size > PIECE_BYTES / 16) return Buffer.allocUnsafeSlow(size);
+    if (this.#pieceAt + size > this.#piece.length) {
+      this.#piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+      this.#pieceAt = 0;
+    }
+    this.#pieceAt += size;
+    return this.#piece.subarray(this.#pieceAt - size, this.#pieceAt);
   }
 
   /** Bytes as they are. */

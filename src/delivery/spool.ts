@@ -35,7 +35,9 @@ const HEAD_BYTES = 96;
 const NEWLINE = 10;
 const PAGE = 4_096;
 /** Of the levels tried on blocks of urunc traces the first was both the fastest and the smallest. */
-const PACKING = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } };
+const PACKING = { params: { [zlib.ZSTD_c_compressionLevel]: 1 }, chunkSize: 256 * 1024 };
+/** In one piece: the usual 16 KiB at a time leave twice the size behind to be collected. */
+const UNPACKING = { chunkSize: 4 * 1024 * 1024 };
 /** After a failed write the disk gets this long. */
 const PAUSE_MS = 10_000;
 
@@ -187,7 +189,7 @@ function unpack(file: Buffer): Parcel[] {
   if (head === undefined) throw new Error('it is no spool file of this version');
   const body = file.subarray(head.length);
   if (hash('sha256', body, 'hex') !== sum) throw new Error('its checksum is wrong: it is torn or was changed');
-  const bytes = zstdDecompressSync(body);
+  const bytes = zstdDecompressSync(body, UNPACKING);
   const start = bytes.indexOf(NEWLINE) + 1;
   const index: unknown = JSON.parse(bytes.toString('utf8', 0, start));
   if (!Array.isArray(index)) throw new Error('its index is none');

@@ -42,6 +42,8 @@ export class Ledger implements Intake {
   readonly #memory = new Memory();
   readonly #gathering: Gathering;
   #held: Holding | undefined;
+  /** Bytes read since the last `settle`. */
+  unsettled = 0;
   /** Lines that the state being written holds: let go once it is written. */
   #keeping: readonly Event[] = [];
 
@@ -65,6 +67,7 @@ export class Ledger implements Intake {
 
   read(source: SourceId, bytes: Buffer, length: number, offset: number): number {
     this.#held = undefined;
+    this.unsettled += length;
     return this.#sources.read(source, bytes, length, offset);
   }
 
@@ -108,6 +111,7 @@ export class Ledger implements Intake {
     const wall = clock.now();
     const frontier = this.#sources.frontier(wall);
     const settled: Settlement[] = [];
+    this.unsettled = 0;
     for (const episode of this.#open) {
       if (episode.changed) look(episode, this.#waiting, wall, now, this.#sources);
       if (episode.cut === undefined && !hasPassed(episode, frontier, this.#options.lateness, now)) continue;

@@ -8,7 +8,7 @@ import { mayContinue, revive, store } from './tombstone.ts';
 import type { StoredTombstone, Tombstone } from './tombstone.ts';
 
 /** In memory: enough for what is in flight or late. Each is about half a kilobyte. */
-const MOST_DONE = 16_384;
+const MOST_DONE = 4_096;
 /** Starts that may go on (created, incomplete): kept apart, so that a busy host does not push them out. */
 const MOST_UNFINISHED = 4_096;
 /** Of the finished ones that no held offset needs, so many go into the state: late lines after a restart are known as such. */

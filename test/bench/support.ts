@@ -19,16 +19,19 @@ const CACHE = join(ROOT, '.cache/bench');
 export const SHORT = process.argv.includes('--short');
 
 /** A log of about `lines` urunc lines (generation C, interleaved starts), made once. */
-export async function uruncLog(lines: number): Promise<{ path: string; lines: number }> {
+export async function uruncLog(lines: number): Promise<{ path: string; lines: number; starts: number }> {
   mkdirSync(CACHE, { recursive: true });
   const path = join(CACHE, `urunc-${lines}.log`);
   const random = new Random(1);
   let at = 1_795_216_504_234_688_158n;
   let written = 0;
+  let starts = 0;
   const fresh = !existsSync(path) || statSync(path).size === 0;
   const out = fresh ? createWriteStream(path) : undefined;
   while (written < lines) {
-    const part = log(random, { generation: 'C', starts: Math.min(2_000, Math.ceil((lines - written) / 19)), at, every: 10_000_000 });
+    const count = Math.min(2_000, Math.ceil((lines - written) / 19));
+    const part = log(random, { generation: 'C', starts: count, at, every: 10_000_000 });
+    starts += count;
     at = (part.at(-1)?.time ?? at) + 1_000_000n;
     written += part.length;
     if (out !== undefined && !out.write(part.map((line) => `${line.text}\n`).join(''))) await once(out, 'drain');
@@ -37,7 +40,7 @@ export async function uruncLog(lines: number): Promise<{ path: string; lines: nu
     out.end();
     await once(out, 'finish');
   }
-  return { path, lines: written };
+  return { path, lines: written, starts };
 }
 
 /** CPU time and memory of a process from /proc: user and system seconds, resident MiB now and at most. */
@@ -95,8 +98,8 @@ async function text(stream: NodeJS.ReadableStream): Promise<string> {
 }
 
 /** The receiving end in a process of its own, so that its CPU is not ours. */
-export async function startReceiver(): Promise<{ url: string; child: ChildProcess; count(): Promise<{ requests: number; bytes: number }> }> {
-  const child = spawn(process.execPath, [join(ROOT, 'test/bench/receiver.ts')], { stdio: ['pipe', 'pipe', 'inherit'] });
+export async function startReceiver(...args: readonly string[]): Promise<{ url: string; child: ChildProcess; count(): Promise<{ requests: number; bytes: number; traces: number }> }> {
+  const child = spawn(process.execPath, [join(ROOT, 'test/bench/receiver.ts'), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines: ((line: string) => void)[] = [];
   let rest = '';
   child.stdout.on('data', (chunk: Buffer) => {
@@ -114,8 +117,8 @@ export async function startReceiver(): Promise<{ url: string; child: ChildProces
     count: async () => {
       const answer = line();
       child.stdin.write('count\n');
-      const [requests = 0, bytes = 0] = (await answer).split(' ').map(Number);
-      return { requests, bytes };
+      const [requests = 0, bytes = 0, traces = 0] = (await answer).split(' ').map(Number);
+      return { requests, bytes, traces };
     },
   };
 }
