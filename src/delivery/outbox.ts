@@ -142,7 +142,9 @@ export class Outbox {
       for (const parcel of parcels) {
         this.#exporter.offer(parcel, () => {
           left -= 1;
-          if (left === 0) spool.done(block);
+          if (left > 0) return;
+          spool.done(block);
+          free(parcels);
         }, true);
       }
     }
@@ -182,6 +184,12 @@ export class Outbox {
       this.#arm();
     }, this.#patience / LOOKS);
   }
+}
+
+/** Parcels of one block share a buffer that nobody else sees. It goes back at once: collected later, many would pile up. */
+function free(parcels: readonly Parcel[]): void {
+  const whole = parcels[0]?.bytes.buffer;
+  if (whole instanceof ArrayBuffer) whole.transfer(0);
 }
 
 const DEFAULT_LIMIT = 32 * 1024 * 1024;

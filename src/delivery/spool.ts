@@ -3,8 +3,8 @@
  * One file per block, `<number>.<traces>.spool`, written as the state file is (new name, fsync, rename, fsync of the
  * folder) and deleted when all its traces have their fate: a crash repeats a block, with the same bytes, and loses none.
  *
- * A file is one line `shimtrace-spool 1 <SHA-256 of the rest>`, then zstd of: a JSON line `[[trace id, spans, bytes], ...]`
- * and the parcels in that order.
+ * A file is one line `shimtrace-spool 1 <SHA-256 of the rest> <its bytes unpacked>`, then zstd of: a JSON line
+ * `[[trace id, spans, bytes], ...]` and the parcels in that order.
  */
 import { hash } from 'node:crypto';
 import { closeSync, constants, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
@@ -29,15 +29,16 @@ export interface Block {
 }
 
 const NAME = /^(\d{12})\.(\d{1,9})\.spool$/;
-const HEAD = /^shimtrace-spool 1 ([0-9a-f]{64})\n/;
+//                                1: checksum   2: size
+const HEAD = /^shimtrace-spool 1 ([0-9a-f]{64}) (\d{1,10})\n/;
 /** One line of the head, as long as it can be. */
 const HEAD_BYTES = 96;
 const NEWLINE = 10;
 const PAGE = 4_096;
 /** Of the levels tried on blocks of urunc traces the first was both the fastest and the smallest. */
 const PACKING = { params: { [zlib.ZSTD_c_compressionLevel]: 1 }, chunkSize: 256 * 1024 };
-/** In one piece: the usual 16 KiB at a time leave twice the size behind to be collected. */
-const UNPACKING = { chunkSize: 4 * 1024 * 1024 };
+/** Larger is no block of ours, whatever a file says. */
+const MOST_UNPACKED = 256 * 1024 * 1024;
 /** After a failed write the disk gets this long. */
 const PAUSE_MS = 10_000;
 
@@ -179,17 +180,21 @@ const onDisk = (bytes: number): number => Math.ceil(bytes / PAGE) * PAGE;
 
 function pack(parcels: readonly Parcel[]): Buffer {
   const index = JSON.stringify(parcels.map(({ traceId, spans, bytes }) => [traceId, spans, bytes.length]));
-  const body = zstdCompressSync(Buffer.concat([Buffer.from(`${index}\n`), ...parcels.map(({ bytes }) => bytes)]), PACKING);
-  return Buffer.concat([Buffer.from(`shimtrace-spool 1 ${hash('sha256', body, 'hex')}\n`), body]);
+  const plain = Buffer.concat([Buffer.from(`${index}\n`), ...parcels.map(({ bytes }) => bytes)]);
+  const body = zstdCompressSync(plain, PACKING);
+  return Buffer.concat([Buffer.from(`shimtrace-spool 1 ${hash('sha256', body, 'hex')} ${plain.length}\n`), body]);
 }
 
 /** @throws Error for anything that is not what `pack` made. */
 function unpack(file: Buffer): Parcel[] {
-  const [head, sum] = HEAD.exec(file.toString('latin1', 0, HEAD_BYTES)) ?? [];
+  const [head, sum, size] = HEAD.exec(file.toString('latin1', 0, HEAD_BYTES)) ?? [];
   if (head === undefined) throw new Error('it is no spool file of this version');
   const body = file.subarray(head.length);
   if (hash('sha256', body, 'hex') !== sum) throw new Error('its checksum is wrong: it is torn or was changed');
-  const bytes = zstdDecompressSync(body, UNPACKING);
+  if (Number(size) > MOST_UNPACKED) throw new Error('it claims to be larger than any of ours');
+  // In one piece of the right size: the usual 16 KiB at a time leave twice the size behind to be collected.
+  const bytes = zstdDecompressSync(body, { chunkSize: Number(size) + 64, maxOutputLength: Number(size) + 64 });
+  if (bytes.length !== Number(size)) throw new Error('it is shorter than it claims');
   const start = bytes.indexOf(NEWLINE) + 1;
   const index: unknown = JSON.parse(bytes.toString('utf8', 0, start));
   if (!Array.isArray(index)) throw new Error('its index is none');
