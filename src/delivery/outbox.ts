@@ -186,10 +186,13 @@ export class Outbox {
   }
 }
 
-/** Parcels of one block share a buffer that nobody else sees. It goes back at once: collected later, many would pile up. */
+/**
+ * Parcels of one block share a buffer that nobody else sees, unless it is so small that it comes from Node's pool. It goes
+ * back at once: collected later, many would pile up.
+ */
 function free(parcels: readonly Parcel[]): void {
   const whole = parcels[0]?.bytes.buffer;
-  if (whole instanceof ArrayBuffer) whole.transfer(0);
+  if (whole instanceof ArrayBuffer && whole.byteLength > Buffer.poolSize) whole.transfer(0);
 }
 
 const DEFAULT_LIMIT = 32 * 1024 * 1024;

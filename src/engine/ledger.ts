@@ -24,7 +24,7 @@ import { OpenEpisode } from './open.ts';
 import type { Waiting } from './open.ts';
 import type { Reading, Verdicts } from './reading.ts';
 import { Sources } from './sources.ts';
-import { chooseKept, infoOfStored, storeLines } from './snapshot.ts';
+import { chooseKept, readKept, storeLines } from './snapshot.ts';
 import type { Tombstone } from './tombstone.ts';
 
 export { LEDGER_DEFAULTS };
@@ -209,14 +209,7 @@ export class Ledger implements Intake {
       const runtime = runtimes.get(name);
       return runtime && this.#lives.of(runtime, container);
     });
-    for (const lines of stored.kept) {
-      const source = this.begin(infoOfStored(lines));
-      for (const [offset, text] of lines.lines) {
-        const bytes = Buffer.from(`${text}\n`);
-        this.read(source, bytes, bytes.length, offset);
-      }
-      this.end(source);
-    }
+    for (const lines of stored.kept) readKept(lines, this);
   }
 
   get openEpisodes(): number {

@@ -2,7 +2,7 @@
  * Lines of starts that stay open for long, as they stand in the state file: the log offset may pass them then. Restored by
  * reading them again, before any file: the same lines in a file are duplicates after that, wherever it is read from.
  */
-import type { SourceId, SourceInfo, SourceKey } from '../model/source.ts';
+import type { Intake, SourceId, SourceInfo, SourceKey } from '../model/source.ts';
 import { sourceKey } from '../model/source.ts';
 import type { Event } from './event.ts';
 import type { OpenEpisode } from './open.ts';
@@ -53,7 +53,17 @@ export function storeLines(events: readonly Event[], infoOf: (source: SourceId) 
   }));
 }
 
-export const infoOfStored = ({ source, name, rank, runtime, scheme }: StoredLines): SourceInfo => ({
+/** Hands kept lines in as if they were read where they stood. */
+export function readKept(stored: StoredLines, intake: Pick<Intake, 'begin' | 'read' | 'end'>): void {
+  const source = intake.begin(infoOf(stored));
+  for (const [offset, text] of stored.lines) {
+    const bytes = Buffer.from(`${text}\n`);
+    intake.read(source, bytes, bytes.length, offset);
+  }
+  intake.end(source);
+}
+
+const infoOf = ({ source, name, rank, runtime, scheme }: StoredLines): SourceInfo => ({
   key: sourceKey(source),
   name,
   fresh: false,
