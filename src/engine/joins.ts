@@ -23,6 +23,11 @@ export interface Call {
 const SLACK = 50_000_000;
 /** Clocks within a guest agree to the microsecond. */
 const EARLY = 1_000_000;
+/**
+ * From the line that a call was heard to the beginning of its own measure the agent does nothing but write that line: 50 ms at most in the
+ * recordings, on an emulated guest. What begins much later was heard by a line that is lost.
+ */
+const LATE = 250_000_000;
 const NO_TIME = duration(0);
 
 export function joinCalls(word: CompiledRpc, { groups, all }: Resolved): Call[] {
@@ -65,11 +70,13 @@ function executionsOf(word: CompiledRpc, all: readonly Placed[], verbOf: (line: 
   return executions.sort((a, b) => offset(a) - offset(b));
 }
 
-/** It was heard before it began, in the guest's own time. */
+/** It was heard just before it began, in the guest's own time. */
 function begins(heard: Placed, ended: Placed, took: Duration): boolean {
   const one = heard.event.guest;
   const other = ended.event.guest;
   if (one === undefined || other === undefined) return false;
+  // By the host's time of the two lines, whose guest's clock may have been set between them.
+  if (ended.offset - took - heard.offset > LATE) return false;
   return (one <= other ? between(one, other) : -between(other, one)) - took >= -EARLY;
 }
 

@@ -17,6 +17,8 @@ export function sessionsOf(word: Sessions, rule: CompiledEpisode, { groups }: Re
     if (group.service !== word.service || group.command === undefined || from === undefined || to === undefined) continue;
     let { offset: end } = to;
     for (const other of made) if (other.group === group && other.end > end) end = other.end;
+    // Of one moment nothing can be measured, and a back-end takes a span without a length for an error.
+    if (end === from.offset) continue;
     const failure = failureOf(rule, group);
     sessions.push(draft({ service: word.service, name: group.command, from, to, end, certainty: 'inferred', credit: 'runtime', group, attributes: tellings(group), error: failure }));
   }

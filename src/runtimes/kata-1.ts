@@ -118,7 +118,7 @@ export const runtime: Runtime<Mark> = {
           'VM stopping': msg('Stopping sandbox in the VM'),
           'VM stops': msg('Stopping VM'),
           'hypervisor stops': msg('Stopping Sandbox'),
-          'VM shut down': msg('{"timestamp": {rest}"event": "SHUTDOWN"{more}', 'read from QMP: {"timestamp": {rest}"event": "SHUTDOWN"{more}'),
+          'VM shut down': msg('{"timestamp": {rest} "event": "SHUTDOWN"{more}', 'read from QMP: {"timestamp": {rest} "event": "SHUTDOWN"{more}'),
           'VM path cleaned': msg('cleanup vm path'),
           'network removed': msg('Network removed'),
           'container gone': msg('Failed to get container, force will not fail: {reason}'),

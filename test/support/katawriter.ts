@@ -1,7 +1,7 @@
 /**
  * Writes the logs of whole Kata 1.x sandboxes, as kata-runtime, kata-proxy, kata-shim and the agent behind the proxy write them, and tells
  * the truth it wrote. Imports nothing from src: what it knows of 1.12.1 comes from the recordings in corpus/kata-1.12-real, against whose
- * shapes and orders test/kata-1/writer-shapes.test.ts checks it first; what it knows of 1.2.0 and of templates, of which there is no
+ * shapes and orders test/kata/writer-shapes.test.ts checks it first; what it knows of 1.2.0 and of templates, of which there is no
  * recording, from Kata's sources and the lines of the 2018 measurements.
  */
 import { goQuote, nanoTime, text } from './gologrus.ts';
