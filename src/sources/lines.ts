@@ -10,14 +10,29 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
  * Hands the whole lines of `bytes`, which stand at `offset`, to the intake, without a byte order mark at the very start.
- * Returns how many bytes were taken. `bytes` must hold at least one line end.
+ * Returns how many bytes were taken. `bytes` must hold at least one line end. `hollow`: NULs before the first line are no
+ * part of it, see `isHollow`.
  */
-export function hand(intake: Intake, source: SourceId, bytes: Buffer, offset: number): number {
-  const skip = offset === 0 && bytes.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
+export function hand(intake: Intake, source: SourceId, bytes: Buffer, offset: number, hollow = offset === 0): number {
+  const mark = offset === 0 && bytes.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0;
+  const skip = hollow && mark === 0 ? nulsBefore(bytes) : mark;
   const rest = bytes.subarray(skip);
   const taken = intake.read(source, rest, rest.length, offset + skip);
   if (taken <= 0) throw new Error('the intake took nothing of a whole line');
   return skip + taken;
+}
+
+/**
+ * The content begins with a NUL: copytruncate leaves a hole as large as the file once was where a writer without O_APPEND
+ * goes on at its old place. `head`: the first bytes of the content.
+ */
+export const isHollow = (head: Buffer): boolean => head[0] === 0;
+
+/** How many NULs these bytes begin with. */
+export function nulsBefore(bytes: Buffer): number {
+  if (bytes[0] !== 0) return 0;
+  const end = bytes.findIndex((byte) => byte !== 0);
+  return end < 0 ? bytes.length : end;
 }
 
 /** The same bytes with a line end: for the last line of a file that will never get its own. */

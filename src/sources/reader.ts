@@ -2,7 +2,7 @@ import { readSync } from 'node:fs';
 import type { Intake } from '../model/source.ts';
 import type { Content } from './content.ts';
 import { GUARD_BYTES, readAt } from './identity.ts';
-import { hand, MAX_LINE, NEWLINE, OVERLONG_HEAD, terminated } from './lines.ts';
+import { hand, isHollow, MAX_LINE, NEWLINE, nulsBefore, OVERLONG_HEAD, terminated } from './lines.ts';
 
 /** What one bounded piece of reading came to. */
 export type Step =
@@ -42,9 +42,9 @@ export class FileReader {
     if (!data.subarray(0, proof.length).equals(proof)) return { kind: 'rewritten' };
     if (count === overlap) return { kind: 'end' };
     const newline = data.indexOf(NEWLINE, overlap);
-    if (newline < 0) return this.#unfinished(data, at);
+    if (newline < 0) return this.#hole(data, at) ?? this.#unfinished(data, at);
     if (content.scanned > content.lineStart) return this.#closeLine(data, at, at + newline);
-    const taken = hand(this.#intake, content.source, data.subarray(overlap), content.scanned);
+    const taken = hand(this.#intake, content.source, data.subarray(overlap), content.scanned, isHollow(content.head));
     content.lineStart += taken;
     content.advance(content.lineStart, data, at);
     return { kind: 'read', bytes: taken };
@@ -65,6 +65,16 @@ export class FileReader {
     return true;
   }
 
+  /** Nothing but NULs since the beginning: no line yet, however many they are. */
+  #hole(data: Buffer, at: number): Step | undefined {
+    const { content } = this;
+    if (content.isUnfinished || !isHollow(content.head) || nulsBefore(data) < data.length) return undefined;
+    const bytes = at + data.length - content.scanned;
+    content.advance(at + data.length, data, at);
+    content.lineStart = content.scanned;
+    return { kind: 'read', bytes };
+  }
+
   #unfinished(data: Buffer, at: number): Step {
     const { content } = this;
     const bytes = at + data.length - content.scanned;
@@ -83,7 +93,7 @@ export class FileReader {
     else {
       const line = readAt(this.#fd, content.lineStart, length + 1);
       if (line.length !== length + 1 || line[length] !== NEWLINE) return { kind: 'rewritten' };
-      hand(this.#intake, content.source, line, content.lineStart);
+      hand(this.#intake, content.source, line, content.lineStart, isHollow(content.head));
     }
     content.skipping = false;
     content.lineStart = newline + 1;

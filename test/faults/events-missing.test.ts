@@ -58,7 +58,7 @@ const few = (limit: string, most: number): string[] =>
   ['unshare', '--user', '--map-root-user', 'sh', '-ec', `echo ${most} > /proc/sys/user/${limit}; exec "$0" "$@"`];
 
 it.skipIf(!CAN_LIMIT).each([['max_inotify_watches', 2], ['max_inotify_watches', 0], ['max_inotify_instances', 0]] as const)(
-  'W2: with %s of %i it is said once, and all is found by looking', async (limit, most) => {
+  'W2: with %s of %i it is said once, and all is found by looking (needs user namespaces)', async (limit, most) => {
     mkdirSync(rig.at('logs'));
     rig.write(rig.at('logs/a.log'));
     await rig.run([rig.at('logs/*.log')], { prefix: few(limit, most) });
@@ -71,7 +71,7 @@ it.skipIf(!CAN_LIMIT).each([['max_inotify_watches', 2], ['max_inotify_watches', 
     expect(rig.daemon.said.split('watch_degraded')).toHaveLength(2);
   });
 
-it.skipIf(!CAN_OVERLAY)('W3, R8: what is written below an overlay gives no event: found, named, and then looked for more often', async () => {
+it.skipIf(!CAN_OVERLAY)('W3, R8: what is written below an overlay gives no event: found, named, and then looked for more often (needs root and overlay mounts)', async () => {
   const mounts = await Mounts.begin();
   try {
     mounts.sh(`mount -t tmpfs none '${rig.folder}' && cd '${rig.folder}' && mkdir lower upper work logs && mount -t overlay none -o lowerdir=lower,upperdir=upper,workdir=work logs`);
@@ -93,7 +93,7 @@ it.skipIf(!CAN_OVERLAY)('W3, R8: what is written below an overlay gives no event
   }
 });
 
-it.skipIf(!CAN_OVERLAY)('R8: a folder that is deleted and made again, unmounted and mounted again, and a log that is mounted over another', async () => {
+it.skipIf(!CAN_OVERLAY)('R8: a folder that is deleted and made again, unmounted and mounted again, and a log that is mounted over another (needs root and mounts)', async () => {
   const mounts = await Mounts.begin();
   try {
     const logs = rig.at('logs');
@@ -128,7 +128,7 @@ it.skipIf(!CAN_OVERLAY)('R8: a folder that is deleted and made again, unmounted 
   }
 });
 
-it.skipIf(!IS_ROOT)('S3: a log that may not be read is read as soon as it may', async () => {
+it.skipIf(!IS_ROOT)('S3: a log that may not be read is read as soon as it may (needs root)', async () => {
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
   const log = rig.at('a.log');
   writeFileSync(log, rig.starts(), { mode: 0o600 });

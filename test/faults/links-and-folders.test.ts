@@ -100,7 +100,7 @@ describe('R7: a link that is pointed elsewhere', () => {
     await bench.expectLines(['one']);
   });
 
-  it.skipIf(!ROOT)('R7: a link that a stranger made is refused although its target is trusted', async () => {
+  it.skipIf(!ROOT)('R7: a link that a stranger made is refused although its target is trusted (needs root)', async () => {
     bench.folder.write('a.txt', 'one\n');
     symlinkSync('a.txt', bench.folder.at('a.log'));
     lchownSync(bench.folder.at('a.log'), STRANGER, STRANGER);
@@ -143,7 +143,7 @@ describe('S1: what stands at a name', () => {
     expect(bench.journal.count('file_refused')).toBe(1);
   });
 
-  it.skipIf(!ROOT)('S1: a folder of a stranger is refused unless he is named, and so is his link', async () => {
+  it.skipIf(!ROOT)('S1: a folder of a stranger is refused unless he is named, and so is his link (needs root)', async () => {
     mkdirSync(bench.folder.at('logs'));
     bench.folder.write('logs/a.log', 'one\n');
     symlinkSync('logs', bench.folder.at('link'));

@@ -20,7 +20,7 @@ afterEach(async () => {
 
 const LIMIT = 10_000;
 
-it.skipIf(!CAN_MAKE)('R6, R1, R3, R5 without birth times: an inode that is used again, late writes, rotation while down, copytruncate', async () => {
+it.skipIf(!CAN_MAKE)('R6, R1, R3, R5 without birth times: an inode that is used again, late writes, rotation while down, copytruncate (needs root, mkfs.ext2 and a loop device)', async () => {
   const logs = rig.at('logs');
   const sh = (script: string, starts = 0): void => mounts.sh(`cd '${logs}'; ${script}`, rig.starts(starts));
   mounts.sh(make(rig.at('image'), logs));

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, copyFileSync, linkSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, closeSync, copyFileSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nanos } from '../../src/model/time.ts';
 import { fromJson, toJson } from '../../src/sources/record.ts';
@@ -278,6 +278,29 @@ describe('rotation', () => {
     bench.follower.resume();
     await bench.expectLines(['one', 'unread', 'fresh start, longer']);
     expect(bench.follower.counters['lost']).toBe(0);
+  });
+
+  it.each([6, 300 << 10, 3 << 20])('R5: a writer without O_APPEND goes on at its old place: the hole of %i bytes before it is no part of its line', async (length) => {
+    const line = 'x'.repeat(length - 1);
+    bench.folder.write('a.log', '');
+    const writer = openSync(bench.folder.at('a.log'), 'r+');
+    let at = writeSync(writer, `${line}\n`, 0);
+    bench.start(['a.log']);
+    await until(() => bench.follower.checkpointFiles()[0]?.offset === length);
+    truncateSync(bench.folder.at('a.log'));
+    at += writeSync(writer, 'two\n', at);
+    await until(() => bench.lines.at(-1) === 'two', () => bench.lines.map((text) => text.slice(0, 20)));
+    at += writeSync(writer, 'three\nfo', at);
+    await until(() => bench.lines.at(-1) === 'three');
+    at += writeSync(writer, 'ur\n', at);
+    await until(() => bench.lines.at(-1) === 'four');
+    closeSync(writer);
+    expect(bench.lines.slice(-3)).toEqual(['two', 'three', 'four']);
+    expect(bench.follower.counters['lost']).toBe(0);
+    await bench.stop();
+    bench.folder.append('a.log', 'five\n');
+    bench.start(['a.log']);
+    await until(() => bench.lines.at(-1) === 'five');
   });
 
   it('R5: counts what was truncated away unread', async () => {
