@@ -56,6 +56,11 @@ export class Finder {
     return this.#crowd.length;
   }
 
+  /** Some file has to wait for a descriptor. */
+  get isWaiting(): boolean {
+    return this.#crowd.length > 0 || this.#woken.size > 0;
+  }
+
   /** Looks at everything. Not re-entered: what a file finds by its own turn is found by this one too. */
   search(first: boolean): void {
     if (this.#searching) return;
@@ -84,7 +89,7 @@ export class Finder {
 
   /** Opens what waits, as far as descriptors can be had. */
   admit(): void {
-    if (this.#searching || (this.#crowd.length === 0 && this.#woken.size === 0)) return;
+    if (this.#searching || !this.isWaiting) return;
     this.#searching = true;
     try {
       this.#admit();

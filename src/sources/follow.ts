@@ -71,6 +71,8 @@ const BUSY_MS = 3000;
 const DEAF_SWEEP_MS = 500;
 /** So long after bytes that no watch announced the sweep does not trust them. */
 const ALERT_MS = 30_000;
+/** Longer than the daemon gathers what is read before it settles it (100 ms). */
+const ADMIT_GAP_MS = 150;
 /** Sweeps take at most this share of the time, however many files there are. */
 const SWEEP_SHARE = 1 / 10;
 /** A folder in which much happens is searched at most this often. */
@@ -90,6 +92,7 @@ export class Follower {
   readonly #wakes: WakeSource;
   #sweep: NodeJS.Timeout | undefined;
   #stir: NodeJS.Timeout | undefined;
+  #admission: NodeJS.Timeout | undefined;
   #lastStir: Steady = steady(-Infinity);
   #sweepDue: Steady = steady(Infinity);
   #waiters: (() => void)[] = [];
@@ -117,7 +120,7 @@ export class Follower {
     });
     this.#pump = new Pump({
       intake, clock, log, graceMs, register: this.#register,
-      recheck: (held) => this.#finder.recheck(held), onRead: () => this.#read(), onRest: () => this.#finder.admit(), onMissed: () => this.#missed(),
+      recheck: (held) => this.#finder.recheck(held), onRead: () => this.#read(), onRest: () => this.#rest(), onMissed: () => this.#missed(),
     });
     this.#finder = new Finder({ scout: this.#scout, register: this.#register, clock, log, trust, graceMs, budget });
   }
@@ -139,6 +142,7 @@ export class Follower {
     this.#running = false;
     clearTimeout(this.#sweep);
     clearTimeout(this.#stir);
+    clearTimeout(this.#admission);
     this.#pump.stop();
     this.#release();
     this.#register.close();
@@ -235,6 +239,15 @@ export class Follower {
     const todo = 'raise fs.inotify.max_user_watches and max_user_instances; until then files are looked at more often';
     this.#settings.log('warn', 'watch_degraded', { code, why, todo });
     this.#arm();
+  }
+
+  /** All open files are read to their ends. What they brought is worked on before the next ones are opened: they hold it up. */
+  #rest(): void {
+    if (!this.#finder.isWaiting) return;
+    this.#admission ??= setTimeout(() => {
+      this.#admission = undefined;
+      this.#finder.admit();
+    }, ADMIT_GAP_MS);
   }
 
   /** Bytes were found that no watch announced: there will be more. */
