@@ -1,4 +1,5 @@
 import { fstatSync, lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { sourceKey } from '../model/source.ts';
 import type { Intake, SourceKey } from '../model/source.ts';
 import { nanos } from '../model/time.ts';
@@ -143,12 +144,22 @@ export class Contents {
     return content;
   }
 
-  /** Its file is out of reach for now: it is sought again as after a restart. */
-  suspend(content: Content): void {
+  /**
+   * Its file is out of reach for now: it is sought again as after a restart. `over`: all of it was read, so it is not sought,
+   * only known again if it comes back.
+   */
+  suspend(content: Content, over = false): void {
     this.#open.delete(content);
     this.#intake.end(content.source);
-    this.pending.set(content.key, content.record(this.#intake, false));
+    this.pending.set(content.key, content.record(this.#intake, over));
     this.#log('info', 'source_suspended', { path: content.path, offset: content.lineStart });
+  }
+
+  /** Nothing more is to be read of it. Where its folder is gone it may come back with it, and must then be known. */
+  over(content: Content): void {
+    const isAway = lstatSync(dirname(content.path), { throwIfNoEntry: false }) === undefined;
+    if (isAway && this.#intake.pinned(content.source) === undefined) this.suspend(content, true);
+    else this.end(content);
   }
 
   /** No line of it will come any more. */

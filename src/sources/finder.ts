@@ -45,6 +45,8 @@ export class Finder {
   /** Files that were there at the first look and still wait. */
   readonly #fromFirst = new Set<string>();
   #searching = false;
+  /** Counts the looks. */
+  #look = 0;
   #told = false;
 
   constructor(settings: FinderSettings) {
@@ -120,9 +122,11 @@ export class Finder {
   #find(first: boolean): void {
     const { register, scout, clock, budget } = this.#settings;
     const { held: files, parking } = register;
+    this.#look += 1;
     const { seen, opened, grounds, crowd } = scout.look({
       held: (inode) => files.get(inode)?.path,
       isParked: (inode, stats, path) => this.#isParked(inode, stats, path),
+      isAtRest: (path) => this.#isAtRest(path),
       room: Math.max(0, budget - files.size),
     });
     this.#crowd = [...crowd];
@@ -132,7 +136,7 @@ export class Finder {
     for (const each of opened) this.#take(each, first || this.#fromFirst.delete(inodeOf(each.file.id)));
     const waiting = this.#waitingInodes();
     for (const parked of [...parking.values()]) {
-      if (!seen.has(parked.inode) && !waiting.has(parked.inode)) this.#lookAfter(parked, now);
+      if (parked.seen !== this.#look && !waiting.has(parked.inode)) this.#lookAfter(parked, now);
     }
     if (first || opened.length > 0 || register.isUnsettled) register.settleAll(grounds, waiting);
     else register.searchMissed(grounds);
@@ -141,8 +145,18 @@ export class Finder {
   #isParked(inode: string, stats: BigIntStats, path: string): boolean {
     const parked = this.#settings.register.parking.get(inode);
     if (parked === undefined || !isUnchanged(parked, stats) || this.#mayFinish(parked)) return false;
-    parked.place = { kind: 'live' };
-    parked.path = path;
+    this.#settings.register.parking.move(parked, path);
+    return this.#see(parked);
+  }
+
+  #isAtRest(path: string): boolean {
+    const parked = this.#settings.register.parking.atRest(path);
+    return parked !== undefined && !this.#mayFinish(parked) && this.#see(parked);
+  }
+
+  #see(parked: Parked): true {
+    if (parked.place.kind !== 'live') parked.place = { kind: 'live' };
+    parked.seen = this.#look;
     return true;
   }
 

@@ -1,4 +1,4 @@
-import { fstatSync, readFileSync } from 'node:fs';
+import { fstatSync, lstatSync, readFileSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import type { Steady } from '../model/time.ts';
 import type { Content } from './content.ts';
@@ -25,6 +25,10 @@ export interface Parked {
   readonly lastBytes: Steady;
   path: string;
   place: Place;
+  /** Identity and time of change as doubles. */
+  readonly rough: { readonly ino: number; readonly dev: number; readonly mtimeMs: number };
+  /** The look that saw it last. */
+  seen: number;
 }
 
 /** Descriptors for all else: state, store, sockets, watches, parts that are sought, what Node itself has open. At least this, */
@@ -33,6 +37,8 @@ const RESERVE = 64;
 const RESERVED_SHARE = 1 / 8;
 /** Beyond so many a descriptor saves nothing: files at rest are cheaper to look at by name. */
 const MOST_HELD = 4096;
+/** In ms. */
+const MICROSECOND = 0.001;
 /** The first line, if it ends within so many bytes, else so many bytes tell most files apart. */
 const KEY_BYTES = 256;
 
@@ -56,6 +62,7 @@ function readLimits(): string {
 /** The files that are followed without being open. */
 export class Parking {
   readonly #files = new Map<string, Parked>();
+  readonly #byPath = new Map<string, Parked>();
   /** By the first line of what was read of them; those with only a part of one under the empty text. */
   readonly #byHead = new Map<string, Set<Parked>>();
 
@@ -67,6 +74,23 @@ export class Parking {
     return this.#files.values();
   }
 
+  /** The file parked at this path, if it still lies there unchanged as far as doubles can tell: cheap, and exact to the microsecond. */
+  atRest(path: string): Parked | undefined {
+    const parked = this.#byPath.get(path);
+    const stats = parked === undefined ? undefined : lstatSync(path, { throwIfNoEntry: false });
+    if (parked === undefined || stats === undefined || parked.via !== undefined) return undefined;
+    const { size, rough } = parked;
+    const isSame = stats.size === size && stats.ino === rough.ino && stats.dev === rough.dev && Math.abs(stats.mtimeMs - rough.mtimeMs) < MICROSECOND;
+    return isSame ? parked : undefined;
+  }
+
+  /** It lies at another path now. */
+  move(parked: Parked, path: string): void {
+    if (this.#byPath.get(parked.path) === parked) this.#byPath.delete(parked.path);
+    parked.path = path;
+    this.#byPath.set(path, parked);
+  }
+
   get(inode: string): Parked | undefined {
     return this.#files.get(inode);
   }
@@ -76,8 +100,11 @@ export class Parking {
     const { content, id, inode, pattern, via, first, path, place, lastBytes, unwatch } = held;
     const stats = fstatSync(held.fd, { bigint: true });
     if (Number(stats.size) !== (content?.scanned ?? 0) || (content !== undefined && isRewritten(held.fd, content))) return false;
-    const parked: Parked = { id, inode, pattern, via, first, path, place, lastBytes, content, unwatch, size: Number(stats.size), mtime: stats.mtimeNs };
+    const rough = { ino: Number(stats.ino), dev: Number(stats.dev), mtimeMs: Number(stats.mtimeNs) / 1e6 };
+    const size = Number(stats.size);
+    const parked: Parked = { id, inode, pattern, via, first, path, place, lastBytes, content, unwatch, size, mtime: stats.mtimeNs, rough, seen: 0 };
     this.#files.set(inode, parked);
+    this.#byPath.set(path, parked);
     const key = keyOf(content?.head ?? Buffer.alloc(0));
     const others = this.#byHead.get(key);
     if (others === undefined) this.#byHead.set(key, new Set([parked]));
@@ -87,6 +114,7 @@ export class Parking {
 
   remove(parked: Parked): void {
     this.#files.delete(parked.inode);
+    if (this.#byPath.get(parked.path) === parked) this.#byPath.delete(parked.path);
     for (const key of new Set([keyOf(parked.content?.head ?? Buffer.alloc(0)), ''])) {
       const others = this.#byHead.get(key);
       others?.delete(parked);

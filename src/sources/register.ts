@@ -1,5 +1,4 @@
-import { fstatSync, lstatSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { fstatSync } from 'node:fs';
 import type { Clock, Intake } from '../model/source.ts';
 import { steady } from '../model/time.ts';
 import type { Steady } from '../model/time.ts';
@@ -156,7 +155,7 @@ export class Register {
     const { content } = held;
     if (content === undefined) return;
     const heir = this.#waitingWith(content.fingerprint());
-    if (heir === undefined) return this.contents.end(content);
+    if (heir === undefined) return this.contents.over(content);
     this.#adopt(heir, content);
   }
 
@@ -193,7 +192,7 @@ export class Register {
     const { content } = parked;
     if (content !== undefined && (this.#settings.intake.awaited(content.source) || this.#settings.intake.pinned(content.source) !== undefined)) return;
     this.parking.drop(parked);
-    if (content !== undefined) this.contents.end(content);
+    if (content !== undefined) this.contents.over(content);
   }
 
   /** Closes a file. What becomes of its content is the caller's matter. */
@@ -218,9 +217,8 @@ export class Register {
       const [first] = found;
       if (first?.kind === 'plain') return this.#adopt(this.#holdPart(first), content);
       if (first !== undefined) return void this.drains.run(content, found, print);
-      if (lstatSync(dirname(content.path), { throwIfNoEntry: false }) === undefined) return this.contents.suspend(content);
       this.contents.lose(loss, content.path, content.lineStart, content.size);
-      this.contents.end(content);
+      this.contents.over(content);
     } catch (error) {
       this.#settings.log('warn', 'source_problem', { ...ioProblem(content.path, error) });
       this.isUnsettled = true;

@@ -41,6 +41,8 @@ export interface Known {
   readonly held: (inode: string) => string | undefined;
   /** The file is followed without being open, and has not changed. */
   readonly isParked: (inode: string, stats: BigIntStats, path: string) => boolean;
+  /** The same, told quickly and by the path alone; it is seen then. */
+  readonly isAtRest: (path: string) => boolean;
   /** So many more files may be opened. */
   readonly room: number;
 }
@@ -109,7 +111,7 @@ export class Scout {
     return stats === undefined ? undefined : inode(stats);
   }
 
-  look({ held, isParked, room }: Known): Sighting {
+  look({ held, isParked, isAtRest, room }: Known): Sighting {
     const seen = new Map<string, string>();
     const opened: Find[] = [];
     const crowd: Candidate[] = [];
@@ -117,6 +119,7 @@ export class Scout {
     const grounds = new Map<string, Ground>();
     for (const pattern of this.#patterns) {
       for (const path of this.#expand(pattern, grounds)) {
+        if (isAtRest(path)) continue;
         const { stats, linked } = this.#target(path, pattern.from);
         if (stats === undefined) this.#cured(path);
         if (stats === undefined || taken.has(inode(stats))) continue;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { until } from '../real/program.ts';
 import { canInNamespace, IS_ROOT, Mounts, Rig } from './rig.ts';
 
-const CAN_OVERLAY = canInNamespace('cd /mnt; mount -t tmpfs none /mnt; mkdir l u w m; mount -t overlay none -o lowerdir=l,upperdir=u,workdir=w m; command -v nsenter');
+const CAN_OVERLAY = canInNamespace('mount -t tmpfs none /mnt; cd /mnt; mkdir l u w m; mount -t overlay none -o lowerdir=l,upperdir=u,workdir=w m; command -v nsenter');
 const CAN_LIMIT = spawnSync('unshare', ['--user', '--map-root-user', 'sh', '-ec', 'echo 5 > /proc/sys/user/max_inotify_watches'], { stdio: 'ignore' }).status === 0;
 
 let rig: Rig;
