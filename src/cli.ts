@@ -5,6 +5,7 @@ import { harmless } from './cli/problem.ts';
 import type { ImportFlags } from './cli/import.ts';
 import type { RunFlags } from './cli/run.ts';
 import type { ShowFlags } from './cli/show.ts';
+import type { WhyFlags } from './cli/why.ts';
 import { version } from './cli/version.ts';
 
 /** Runs the command line and ends the process with its exit code. Commands are loaded when they are called. */
@@ -49,6 +50,7 @@ function program(): Command {
   addRun(top);
   addImport(top);
   addShow(top);
+  addWhy(top);
   addDemo(top);
   addCheck(top);
   top.command('version').description('print the version').action(() => void process.stdout.write(`shimtrace ${version()}\n`));
@@ -97,7 +99,8 @@ const readsFiles = (command: Command): Command =>
     .option('--container <prefix>', 'only containers whose id begins so', prefix)
     .option('--host-id <id>', 'host id that goes into every trace id')
     .option('--runtime <name>', 'who wrote the lines')
-    .option('--scheme <version>', 'version of the log, where lines alone do not tell');
+    .option('--scheme <version>', 'version of the log, where lines alone do not tell')
+    .option('--raw-clock', 'leave times of a guest as the guest tells them, not moved to the host\'s clock');
 
 function addImport(top: Command): void {
   readsFiles(top.command('import'))
@@ -130,6 +133,21 @@ function addShow(top: Command): void {
     .action(async (files: string[], flags: ShowFlags) => {
       const { show } = await import('./cli/show.ts');
       await show(files, flags);
+    });
+}
+
+function addWhy(top: Command): void {
+  readsFiles(top.command('why'))
+    .description('say where the time went: findings, each with its loss, the lines that prove it and what to do')
+    .addOption(new Option('--format <format>', 'how to write').choices(['text', 'json']).default('text'))
+    .addHelpText('after', examples(
+      'shimtrace why kata.log',
+      'shimtrace why /var/log/syslog /var/log/syslog.1 --container f82471d2',
+      'journalctl -o short -t kata-runtime -t kata-proxy | shimtrace why - --format json',
+    ))
+    .action(async (files: string[], flags: WhyFlags) => {
+      const { why } = await import('./cli/why.ts');
+      await why(files, flags);
     });
 }
 

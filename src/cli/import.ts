@@ -12,6 +12,7 @@ import { EXIT, Stop } from './exit.ts';
 import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
 import { Range, searchLink, traceLink } from './links.ts';
+import { wanted } from './logs.ts';
 import { harmless, problemText } from './problem.ts';
 import { ProgressLine } from './progress.ts';
 import { openFiles, readArchives } from './read.ts';
@@ -19,7 +20,7 @@ import type { ReadPins } from './read.ts';
 import { loadRuntimes } from './runtimes.ts';
 import type { KnownRuntime } from './runtimes.ts';
 import { checkPins, ledgerOptions, settingsOrStop } from './settings.ts';
-import { stopForNothing, wanted, writerOf } from './show.ts';
+import { stopForNothing, writerOf } from './show.ts';
 import type { Format } from './show.ts';
 import { summary } from './tally.ts';
 
@@ -33,6 +34,7 @@ export interface ImportFlags {
   readonly runtime?: string;
   readonly scheme?: string;
   readonly shiftToNow?: boolean;
+  readonly rawClock?: boolean;
 }
 
 /** Takes traces one by one; `settled` resolves when nothing more may be held back. */
@@ -54,7 +56,7 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
   const shift = flags.shiftToNow === true ? await shiftToNow(files, flags, runtimes, host) : undefined;
   const archives = openFiles(files);
   const sink = await sinkFor(flags, config, host);
-  const ledger = newLedger(runtimes, config, host, shift);
+  const ledger = newLedger(runtimes, config, host, shift, flags.rawClock === true);
   const range = new Range();
   const progress = new ProgressLine(process.stderr, ledger);
   let shown = 0;
@@ -80,8 +82,8 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
 
 const pinsOf = (flags: ImportFlags): ReadPins => ({ runtime: flags.runtime, scheme: flags.scheme });
 
-function newLedger(runtimes: readonly KnownRuntime[], config: Config, host: Host, shift: bigint | undefined): Ledger {
-  return new Ledger(runtimes.map(({ compiled }) => compiled), { ...ledgerOptions(config, host), ...(shift !== undefined && { shift }) });
+function newLedger(runtimes: readonly KnownRuntime[], config: Config, host: Host, shift: bigint | undefined, rawClock: boolean): Ledger {
+  return new Ledger(runtimes.map(({ compiled }) => compiled), { ...ledgerOptions(config, host), ...(shift !== undefined && { shift }), rawClock });
 }
 
 /** By how much all times must move so that the last start ends now: reads everything once for it. */

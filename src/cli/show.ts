@@ -1,27 +1,22 @@
 import process from 'node:process';
-import { Ledger } from '../engine/ledger.ts';
+import type { Ledger } from '../engine/ledger.ts';
 import { startJson } from '../engine/render/json.ts';
+import { summaryLine } from '../engine/render/line.ts';
 import { otlpJson } from '../engine/render/otlpjson.ts';
 import { waterfall } from '../engine/render/waterfall.ts';
 import type { Trace } from '../model/trace.ts';
-import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
 import { EXIT, Stop } from './exit.ts';
-import { openFiles, readArchives } from './read.ts';
-import { named, problemText } from './problem.ts';
-import { loadRuntimes } from './runtimes.ts';
-import { checkPins, ledgerOptions, settingsOrStop } from './settings.ts';
+import { openLogs } from './logs.ts';
+import type { LogFlags } from './logs.ts';
+import { named } from './problem.ts';
 import { paperFor } from './terminal.ts';
 import { guess, summary, tally } from './tally.ts';
 
 export type Format = 'text' | 'json' | 'otlp-json';
 
-export interface ShowFlags {
-  readonly container?: string;
+export interface ShowFlags extends LogFlags {
   readonly format: Format;
-  readonly hostId?: string;
-  readonly runtime?: string;
-  readonly scheme?: string;
 }
 
 /** How a trace is written in a format; text is drawn for the screen at hand. */
@@ -40,34 +35,45 @@ export function writerOf(format: Format, host: Host): (trace: Trace) => string {
   }
 }
 
-/** Whether the container is the one that was asked for, by its first characters. */
-export const wanted = (trace: Trace, prefix: string | undefined): boolean => prefix === undefined || trace.container.startsWith(prefix);
+/** More sandboxes than this are listed, one line each: a screen shows one well. */
+const MOST_SHOWN = 12;
 
 /** `shimtrace show FILE...`: the starts of logs, on standard output. */
 export async function show(files: readonly string[], flags: ShowFlags): Promise<void> {
-  const runtimes = await loadRuntimes();
-  checkPins(runtimes, flags.runtime, flags.scheme, EXIT.usage);
-  // The same settings as the daemon's: what is shown here has the ids of what was sent.
-  const config = settingsOrStop({ hostId: flags.hostId }, runtimes);
-  const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);
-  const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), ledgerOptions(config, host));
+  const { ledger, host, traces } = await openLogs(files, flags);
   const write = writerOf(flags.format, host);
-  let shown = 0;
-  const reading = readArchives(openFiles(files), ledger, { runtime: flags.runtime, scheme: flags.scheme }, () => undefined);
-  for (let step = await reading.next(); ; step = await reading.next()) {
-    if (step.done === true) {
-      for (const problem of step.value) process.stderr.write(`shimtrace: ${problemText(problem)}\n`);
-      break;
-    }
-    for (const { trace } of step.value) {
-      ledger.acknowledged(trace.id);
-      if (!wanted(trace, flags.container)) continue;
-      process.stdout.write(write(trace));
-      shown++;
-    }
-  }
+  const shown = flags.format === 'text' && flags.container === undefined ? await showFew(traces(), write) : await showAll(traces(), write);
   if (flags.format === 'text' || shown === 0) for (const line of summary(ledger)) process.stderr.write(`${line}\n`);
   stopForNothing(ledger, files, shown, flags.container);
+}
+
+async function showAll(traces: AsyncIterable<Trace>, write: (trace: Trace) => string): Promise<number> {
+  let shown = 0;
+  for await (const trace of traces) {
+    process.stdout.write(write(trace));
+    shown++;
+  }
+  return shown;
+}
+
+/** A few in full; of many a list, from which one is chosen with --container. */
+async function showFew(traces: AsyncIterable<Trace>, write: (trace: Trace) => string): Promise<number> {
+  const held: Trace[] = [];
+  const subjects = new Set<string>();
+  let shown = 0;
+  const list = (trace: Trace): void => void process.stdout.write(`${summaryLine(trace)}\n`);
+  for await (const trace of traces) {
+    shown++;
+    for (const container of trace.containers) subjects.add(container);
+    if (subjects.size <= MOST_SHOWN) held.push(trace);
+    else {
+      for (const one of held.splice(0)) list(one);
+      list(trace);
+    }
+  }
+  for (const trace of held) process.stdout.write(write(trace));
+  if (subjects.size > MOST_SHOWN) process.stderr.write(`${subjects.size} containers: one of them in full with --container PREFIX\n`);
+  return shown;
 }
 
 /** Exit codes of a reading that gave nothing, or whose pin was wrong. */

@@ -5,14 +5,12 @@ import type { Attributes } from '../model/trace.ts';
 import type { GuestClock } from './clock.ts';
 import { draft } from './draft.ts';
 import type { Draft } from './draft.ts';
-import type { Resolved } from './groups.ts';
-import { joinCalls } from './joins.ts';
 import type { Call } from './joins.ts';
 import { fill } from './template.ts';
 import type { CompiledRpc } from './words.ts';
 
-export function calls(word: CompiledRpc, resolved: Resolved, clock: GuestClock | undefined, made: Draft[]): void {
-  for (const call of joinCalls(word, resolved)) {
+export function calls(word: CompiledRpc, joined: readonly Call[], clock: GuestClock | undefined, made: Draft[]): void {
+  for (const call of joined) {
     const end = call.next ?? call.group.items[call.group.items.length - 1];
     if (end === undefined) continue;
     const server = clock && placeServer(call, clock);

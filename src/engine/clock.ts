@@ -12,12 +12,14 @@ import type { CompiledRuntime } from './compile.ts';
 import type { Call } from './joins.ts';
 import type { Placed, Resolved } from './groups.ts';
 
-interface Segment {
+export interface Segment {
   /** Of the first line, on the host. */
   readonly from: number;
   low: number;
   high: number;
   lines: number;
+  /** The lines that bound it closest, from above and from below. */
+  proof: readonly Placed[];
 }
 
 /** A moment of the guest by the host's clock. */
@@ -31,6 +33,7 @@ interface Bound {
   readonly low: number;
   readonly high: number;
   readonly sets: boolean;
+  readonly proof: readonly Placed[];
 }
 
 export interface GuestClock {
@@ -56,7 +59,7 @@ export function guestClock(runtime: CompiledRuntime, { all, placed }: Resolved, 
     if (guest === undefined) continue;
     const { sets: rule } = runtime.clock;
     const sets = rule !== undefined && line.mark === rule.mark && line.event.holes?.[rule.hole] === rule.value;
-    bounds.push({ at: line.offset, low: -Infinity, high: line.offset + line.event.step - 1 - guest, sets });
+    bounds.push({ at: line.offset, low: -Infinity, high: line.offset + line.event.step - 1 - guest, sets, proof: [line] });
   }
   if (bounds.length === 0) return undefined;
   bounds.push(...causes(runtime, placed, all), ...joined.flatMap(boundsOfCall));
@@ -72,7 +75,7 @@ function causes(runtime: CompiledRuntime, placed: Resolved['placed'], all: reado
     const cause = placed[host.index];
     const effect = cause && all.find((line) => line.mark === guest && line.offset >= cause.offset);
     const time = effect && guestOf(effect);
-    if (cause !== undefined && effect !== undefined && time !== undefined) bounds.push({ at: effect.offset, low: cause.offset - time, high: Infinity, sets: false });
+    if (cause !== undefined && effect !== undefined && time !== undefined) bounds.push({ at: effect.offset, low: cause.offset - time, high: Infinity, sets: false, proof: [cause, effect] });
   }
   return bounds;
 }
@@ -84,24 +87,29 @@ function boundsOfCall({ asks, next, asked, ended, took }: Call): Bound[] {
   const heard = asked && guestOf(asked);
   const begin = heard ?? (end === undefined ? undefined : end - took);
   const told = asked ?? ended;
-  if (begin !== undefined && told !== undefined) bounds.push({ at: told.offset, low: asks.offset - begin, high: Infinity, sets: false });
-  if (end !== undefined && ended !== undefined && next !== undefined) bounds.push({ at: ended.offset, low: -Infinity, high: next.offset + next.event.step - 1 - end, sets: false });
+  if (begin !== undefined && told !== undefined) bounds.push({ at: told.offset, low: asks.offset - begin, high: Infinity, sets: false, proof: [asks, told] });
+  if (end !== undefined && ended !== undefined && next !== undefined) bounds.push({ at: ended.offset, low: -Infinity, high: next.offset + next.event.step - 1 - end, sets: false, proof: [ended, next] });
   return bounds;
 }
 
 function segmentsOf(bounds: readonly Bound[]): Segment[] {
   const segments: Segment[] = [];
   let open: Segment | undefined;
-  for (const { at, low, high, sets } of bounds) {
-    const broken: boolean = open === undefined || sets || Math.max(open.low, low) > Math.min(open.high, high);
-    if (open === undefined || broken) {
-      open = { from: at, low, high, lines: 1 };
+  let above: readonly Placed[] = [];
+  let below: readonly Placed[] = [];
+  for (const { at, low, high, sets, proof } of bounds) {
+    if (open === undefined || sets || Math.max(open.low, low) > Math.min(open.high, high)) {
+      open = { from: at, low: -Infinity, high: Infinity, lines: 0, proof: [] };
       segments.push(open);
-      continue;
+      above = [];
+      below = [];
     }
+    if (high < open.high) above = proof;
+    if (low > open.low) below = proof;
     open.low = Math.max(open.low, low);
     open.high = Math.min(open.high, high);
     open.lines++;
+    open.proof = [...above, ...below];
   }
   return segments;
 }

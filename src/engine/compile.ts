@@ -5,6 +5,7 @@
 import { EPISODES, LAYERS } from '../model/runtime.ts';
 import type { EpisodeName, EpisodeRule, MarkRule, Runtime, SourceRule, When } from '../model/runtime.ts';
 import type { Entry, Syntax } from '../model/entry.ts';
+import type { FindingRule } from '../model/findings.ts';
 import { Table } from './table.ts';
 import { compileNames } from './names.ts';
 import type { CompiledNames } from './names.ts';
@@ -96,6 +97,7 @@ export interface CompiledRuntime {
   readonly sources: readonly CompiledSource[];
   /** Its lines name processes and sandboxes, not only containers. */
   readonly keyed: boolean;
+  readonly findings: readonly FindingRule[];
   readonly clock: {
     readonly after: readonly (readonly [host: Mark, guest: Mark])[];
     readonly sets: { readonly mark: Mark; readonly hole: string; readonly value: string } | undefined;
@@ -133,6 +135,7 @@ export function compile(runtime: Runtime): CompiledRuntime {
     episodes,
     sources,
     keyed: runtime.sources.some(({ names }) => names.handle !== undefined || names.sandbox !== undefined),
+    findings: runtime.findings ?? [],
     clock: {
       after: (runtime.clock?.after ?? []).map(([host, guest]) => [markOf(host), markOf(guest)] as const),
       sets: runtime.clock?.sets && { ...runtime.clock.sets, mark: markOf(runtime.clock.sets.mark) },

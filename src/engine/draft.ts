@@ -35,30 +35,25 @@ const NONE: Attributes = [];
 const NOBODY: readonly string[] = [];
 
 /** From mark to mark, unless said otherwise. One shape for all: the fold must not slow down over it. */
-export function draft(given: Given): Draft {
-  const { group } = given;
-  return {
-    parent: -1,
-    within: given.within,
-    service: given.service,
-    name: given.name,
-    kind: given.kind ?? 'internal',
-    start: given.start ?? given.from.offset,
-    end: given.end ?? given.to.offset,
-    from: given.from,
-    to: given.to,
-    certainty: finest(given),
-    credit: given.credit,
-    waits: given.waits ?? false,
-    incomplete: given.incomplete ?? false,
-    step: given.step ?? false,
-    by: given.by ?? NOBODY,
-    group,
-    container: given.container ?? group?.container,
-    attributes: given.attributes ?? NONE,
-    error: given.error,
-  };
-}
-
-/** Between marks whose writers round to seconds nothing is exact. */
-const finest = ({ certainty, from, to }: Given): Certainty => (certainty === 'exact' && (from.event.step > 1 || to.event.step > 1) ? 'bounded' : certainty);
+export const draft = (given: Given): Draft => ({
+  parent: -1,
+  within: given.within,
+  service: given.service,
+  name: given.name,
+  kind: given.kind ?? 'internal',
+  start: given.start ?? given.from.offset,
+  end: given.end ?? given.to.offset,
+  from: given.from,
+  to: given.to,
+  // Between marks whose writers round to seconds nothing is exact.
+  certainty: given.certainty === 'exact' && (given.from.event.step > 1 || given.to.event.step > 1) ? 'bounded' : given.certainty,
+  credit: given.credit,
+  waits: given.waits ?? false,
+  incomplete: given.incomplete ?? false,
+  step: given.step ?? false,
+  by: given.by ?? NOBODY,
+  group: given.group,
+  container: given.container ?? given.group?.container,
+  attributes: given.attributes ?? NONE,
+  error: given.error,
+});

@@ -6,9 +6,19 @@ import type { GuestClock } from './clock.ts';
 import type { Draft } from './draft.ts';
 import type { Resolved } from './groups.ts';
 import { gapsOf, pairsOf, sessionsOf, stagesOf } from './processes.ts';
+import type { Call } from './joins.ts';
 import { chain, stretch } from './stretches.ts';
+import type { CompiledRpc } from './words.ts';
 
-export function drafts(runtime: CompiledRuntime, rule: CompiledEpisode, resolved: Resolved, schemes: readonly number[], clock: GuestClock | undefined): Draft[] {
+/** @param joined the calls of each word `rpc` with their executions. */
+export function drafts(
+  runtime: CompiledRuntime,
+  rule: CompiledEpisode,
+  resolved: Resolved,
+  schemes: readonly number[],
+  clock: GuestClock | undefined,
+  joined: ReadonlyMap<CompiledRpc, readonly Call[]>,
+): Draft[] {
   const made: Draft[] = [];
   for (const word of rule.spans) {
     switch (word.kind) {
@@ -28,7 +38,7 @@ export function drafts(runtime: CompiledRuntime, rule: CompiledEpisode, resolved
         stagesOf(word, resolved, made);
         break;
       case 'rpc':
-        calls(word, resolved, clock, made);
+        calls(word, joined.get(word) ?? [], clock, made);
         break;
       case 'boot':
         bootOf(word, resolved, clock, made);

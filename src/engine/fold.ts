@@ -14,14 +14,16 @@ import { drafts } from './drafts.ts';
 import { cut } from './evidence.ts';
 import type { Event } from './event.ts';
 import { failureText, reasonOf } from './failure.ts';
-import { findingsOf } from './findings.ts';
+import { findingsOf } from './find/findings.ts';
 import { resolve } from './groups.ts';
 import type { Loose, Marks, Placed, Resolved } from './groups.ts';
 import { spanId, traceId } from './identity.ts';
 import { joinCalls } from './joins.ts';
+import type { Call } from './joins.ts';
 import { containersOf, podDrafts } from './pod.ts';
 import type { Decision } from './scheme.ts';
 import { spansOf } from './spans.ts';
+import type { CompiledRpc } from './words.ts';
 
 /** The start this one continues: it had been created and rested, or had been given up as incomplete. */
 export interface Previous {
@@ -74,17 +76,15 @@ export interface Details {
   readonly marked: ReadonlyMap<Draft, readonly string[]>;
 }
 
-const NOTHING: ReadonlyMap<Draft, readonly string[]> = new Map();
-
 export function fold(episode: Episode): Trace {
   const { runtime, rule, decision, events } = episode;
   const [opening] = events;
   if (opening === undefined) throw new Error('an episode without events reached the fold');
   const at = opening.time;
   const resolved = resolve(runtime, events, at, decision.schemes);
-  const calls = runtime.keyed ? rule.spans.flatMap((word) => (word.kind === 'rpc' ? joinCalls(word, resolved) : [])) : [];
-  const clock = runtime.keyed ? guestClock(runtime, resolved, calls, episode.rawClock) : undefined;
-  const made = drafts(runtime, rule, resolved, decision.schemes, clock);
+  const calls = runtime.keyed ? callsOf(rule, resolved) : NO_CALLS;
+  const clock = runtime.keyed ? guestClock(runtime, resolved, [...calls.values()].flat(), episode.rawClock) : undefined;
+  const made = drafts(runtime, rule, resolved, decision.schemes, clock, calls);
   const pod = runtime.keyed ? podDrafts(rule, resolved, made) : undefined;
   const loose = [...resolved.loose, ...unplaced(resolved, made, episode)];
   if (loose.length > 1) loose.sort((a, b) => a.placed.offset - b.placed.offset);
@@ -93,8 +93,8 @@ export function fold(episode: Episode): Trace {
   let gaps = 0;
   for (const one of made) if (one.credit === 'caller') gaps += one.end - one.start;
   const arranged = arrange(root, made, runtime);
-  const found = findingsOf({ episode, resolved, clock, arranged, gaps });
   const failure = failureText(episode, last, reasonOf(episode, resolved));
+  const found = findingsOf({ episode, resolved, clock, arranged, gaps, wall: root.end, failure });
   const details: Details = {
     id: episode.traceId,
     episode,
@@ -104,7 +104,7 @@ export function fold(episode: Episode): Trace {
     arranged,
     failure,
     findings: found.findings,
-    marked: found.marked ?? NOTHING,
+    marked: found.marked,
   };
   return {
     id: details.id,
@@ -125,6 +125,12 @@ export function fold(episode: Episode): Trace {
     findings: details.findings,
   };
 }
+
+const NO_CALLS: ReadonlyMap<CompiledRpc, readonly Call[]> = new Map();
+
+/** Calls and their executions, joined once: the clock is bounded by them, and they are spans. */
+const callsOf = ({ spans }: CompiledEpisode, resolved: Resolved): ReadonlyMap<CompiledRpc, readonly Call[]> =>
+  new Map(spans.flatMap((word) => (word.kind === 'rpc' ? [[word, joinCalls(word, resolved)] as const] : [])));
 
 export const errorType = ({ fault, outcome }: Episode): string => (outcome === 'failed' ? 'failed' : (fault ?? 'incomplete'));
 

@@ -23,15 +23,24 @@ interface With {
 export class Gathering {
   readonly #with: With;
 
+  /** The last name that was found to be one: lines come in runs. */
+  #name = '';
+
   constructor(parts: With) {
     this.#with = parts;
+  }
+
+  #isName(name: string | undefined): boolean {
+    if (name === undefined || name === this.#name) return true;
+    if (!isContainerId(name)) return false;
+    this.#name = name;
+    return true;
   }
 
   /** Whose life is it? @returns false for a name that no container can have. */
   line(event: Event, named: Named, runtime: CompiledRuntime, reading: Reading): boolean {
     if (!runtime.keyed) return event.container !== undefined && this.#gather(event, event.container, runtime, reading);
-    if (event.container !== undefined && !isContainerId(event.container)) return false;
-    if (named.sandbox !== undefined && !isContainerId(named.sandbox)) return false;
+    if (!this.#isName(event.container) || !this.#isName(named.sandbox)) return false;
     const resolved = this.#with.lives.keysOf(runtime).resolve(event, named);
     if (resolved === undefined) return true;
     if (resolved.joins !== undefined) this.#join(runtime, resolved.joins, resolved.subject);
@@ -61,7 +70,6 @@ export class Gathering {
     const life = this.#with.lives.of(runtime, subject);
     if (life === undefined) return false;
     const { opens } = event.spelling;
-    if (runtime.keyed) life.notice(event);
     const found = opens === undefined ? life.place(event, reading, this.#with.options.patience) : life.open(event, opens, reading);
     if (found.kind === 'counted') {
       this.#with.count(found.name);

@@ -37,6 +37,8 @@ export function goesOn(open: readonly OpenEpisode[], rule: CompiledEpisode, even
  */
 export function homeOf(open: readonly OpenEpisode[], event: Event): OpenEpisode | undefined {
   const { container, handle } = event;
+  const [only] = open;
+  if (open.length === 1 && only !== undefined && handle !== undefined && only.has(handle) && hadOpened(only, event)) return only;
   if (handle !== undefined) {
     const own = open.findLast((episode) => episode.has(handle) && (episode.kind === 'inside' || hadOpened(episode, event)));
     if (own !== undefined) return own;

@@ -225,6 +225,11 @@ export class Ledger implements Intake {
     return this.#sources.get(source)?.lastTime;
   }
 
+  /** Of a source, for people; undefined: it is gone. */
+  nameOf(source: SourceId): string | undefined {
+    return this.#sources.get(source)?.info.name;
+  }
+
   readings(): Reading[] {
     return this.#sources.readings();
   }

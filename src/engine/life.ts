@@ -45,10 +45,11 @@ export class Life {
     return this.#open.length === 0 && this.#settled.length === 0 && this.#cuts.length === 0;
   }
 
-  /** Takes note of the order in which lines come. */
-  notice({ time }: Event): void {
-    if (this.#latestSeen !== undefined && time < this.#latestSeen) this.disordered = true;
-    else this.#latestSeen = time;
+  /** Takes note of the order in which lines come. @returns whether this one is late. */
+  #isLate({ time }: Event): boolean {
+    if (this.#latestSeen !== undefined && time < this.#latestSeen) return true;
+    this.#latestSeen = time;
+    return false;
   }
 
   /** Gives up all that is under way, to be placed again in order. */
@@ -68,8 +69,9 @@ export class Life {
     const known = this.#open.find((episode) => episode.kind === 'start' && episode.rule === rule && sameOpener(episode, event, container));
     if (known !== undefined) return this.#add(known, event, source);
     if (this.runtime.keyed) {
-      const late = this.#settledBefore(event);
-      if (late !== undefined && event.time <= late.until) return counted(covers(late.extents, source, event.offset) ? 'replayed' : 'late');
+      if (this.#isLate(event)) this.disordered = true;
+      const before = this.#settledBefore(event);
+      if (before !== undefined && event.time <= before.until) return counted(covers(before.extents, source, event.offset) ? 'replayed' : 'late');
       const under = goesOn(this.#open, rule, event, container);
       if (under !== undefined) return this.#extend(under, event, source);
     }
@@ -103,9 +105,15 @@ export class Life {
    */
   place(event: Event, reading: Reading, patience: Duration): Found {
     const source = reading.info.key;
-    const episode = this.runtime.keyed ? homeOf(this.#open, event) : this.#latest(event.time);
+    if (this.runtime.keyed) {
+      const home = homeOf(this.#open, event);
+      // One episode under way takes whatever comes, in any order.
+      if (this.#isLate(event) && (home === undefined || this.#open.length > 1)) this.disordered = true;
+      if (home !== undefined) return this.#add(home, event, source);
+    }
+    const episode = this.runtime.keyed ? undefined : this.#latest(event.time);
     const settled = this.#settledBefore(event);
-    if (episode !== undefined && (settled === undefined || episode.opened >= settled.opened || this.runtime.keyed)) return this.#add(episode, event, source);
+    if (episode !== undefined && (settled === undefined || episode.opened >= settled.opened)) return this.#add(episode, event, source);
     if (settled !== undefined) {
       const found = this.#afterwards(settled, event, source);
       if (found !== undefined) return found;
@@ -121,7 +129,7 @@ export class Life {
   /** The latest settled episode that the line may be late for. */
   #settledBefore({ time, container, handle }: Event): Tombstone | undefined {
     if (this.#settled.length === 0) return undefined;
-    if (handle === undefined) return this.#settled.findLast((tombstone) => tombstone.opened <= time);
+    if (!this.runtime.keyed || handle === undefined) return this.#settled.findLast((tombstone) => tombstone.opened <= time);
     const own = this.#settled.findLast((tombstone) => tombstone.opened <= time && time <= tombstone.until && tombstone.handles?.includes(handle) === true);
     // Another process of a container that it was about, later.
     return own ?? this.#settled.findLast((tombstone) => time > tombstone.until && container !== undefined && tombstone.containers?.includes(container) === true);

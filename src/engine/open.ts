@@ -2,7 +2,7 @@
 import { after, between, duration } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { CompiledEpisode, CompiledRuntime, Spelling } from './compile.ts';
-import { sortEvents } from './event.ts';
+import { PlainEvent, sortEvents } from './event.ts';
 import type { Event } from './event.ts';
 import { completion, quiet, reachOf } from './judge.ts';
 import { decide } from './scheme.ts';
@@ -132,7 +132,7 @@ export class OpenEpisode {
     if (previous === undefined || first === undefined) return events;
     const spelt = new Map<string, Spelling>(this.runtime.spellings.map((spelling) => [spelling.text, spelling]));
     const earlier = previous.seen.map((text) => spelt.get(text)).filter((spelling) => spelling !== undefined);
-    return [...earlier.map((spelling): Event => ({ ...first, spelling, time: previous.opened })), ...events];
+    return [...earlier.map((spelling): Event => new PlainEvent(previous.opened, spelling, first.line, this.container, first)), ...events];
   }
 
   /** The version of these lines; asked for all of them twice, worked out once. */

@@ -38,6 +38,7 @@ export function podDrafts({ rule }: CompiledEpisode, resolved: Resolved, made: D
 
 /** The containers whose processes are in it, its own first. */
 export function containersOf(own: string, { groups }: Resolved): string[] {
+  if (groups.length < 2) return [own];
   const others = groups.flatMap(({ container, command }) => (container === undefined || command === undefined || container === own ? [] : [container]));
   return [own, ...new Set(others)];
 }

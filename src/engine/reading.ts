@@ -4,7 +4,9 @@ import type { SourceId, SourceInfo } from '../model/source.ts';
 import { between, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource, Match, Spelling } from './compile.ts';
+import { PlainEvent } from './event.ts';
 import type { Event } from './event.ts';
+import type { CompiledNames } from './names.ts';
 import { nameFrom } from './template.ts';
 import type { Holes, Name } from './template.ts';
 
@@ -63,6 +65,22 @@ const ANOTHER = 'another program';
 const NOBODY: Named = { sandbox: undefined, alias: undefined };
 
 const count = <K>(counts: Map<K, number>, name: K): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
+
+const told = (name: Name | undefined, entry: Entry, holes: Holes | undefined): string | undefined => (name === undefined ? undefined : nameFrom(name, entry, holes));
+
+function firstTold(names: readonly Name[], entry: Entry, holes: Holes | undefined): string | undefined {
+  for (const name of names) {
+    const text = nameFrom(name, entry, holes);
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}
+
+function whom(own: Name | undefined, other: CompiledNames | undefined, entry: Entry, holes: Holes | undefined): Named {
+  const sandbox = told(other?.sandbox ?? own, entry, holes);
+  const alias = told(other?.alias, entry, holes);
+  return sandbox === undefined && alias === undefined ? NOBODY : { sandbox, alias };
+}
 
 /** Source rules that share a syntax: the line is stripped once for all of them. */
 interface Group {
@@ -219,13 +237,11 @@ export class Reading {
   }
 
   #event(source: CompiledSource, entry: Entry, spelling: Spelling, holes: Holes | undefined, time: Nanos, offset: number): boolean {
-    const get = (field: string): string | undefined => entry.get(field);
     const own = source.names;
     const other = spelling.names;
-    const from = (name: Name | undefined): string | undefined => name && nameFrom(name, get, holes);
-    const handles = other === undefined || other.handles.length === 0 ? own.handles : other.handles;
-    let handle: string | undefined;
-    for (let at = 0; handle === undefined && at < handles.length; at++) handle = from(handles[at]);
+    const container = told(other?.container ?? own.container, entry, holes);
+    const at = { source: this.id, rank: this.info.rank, offset, row: this.#row ?? 0, kept: this.info.kept === true };
+    if (!source.runtime.keyed && holes === undefined) return this.#gather(new PlainEvent(time, spelling, entry.line(), container, at), NOBODY, source.runtime, this);
     const event: Event = {
       time,
       step: entry.step,
@@ -233,20 +249,13 @@ export class Reading {
       spelling,
       holes,
       line: entry.line(),
-      container: from(other?.container ?? own.container),
-      handle,
-      also: from(other?.also),
+      container,
+      handle: firstTold(other === undefined || other.handles.length === 0 ? own.handles : other.handles, entry, holes),
+      also: told(other?.also, entry, holes),
       command: source.command === undefined ? undefined : entry.get(source.command),
-      source: this.id,
-      rank: this.info.rank,
-      offset,
-      row: this.#row ?? 0,
-      kept: this.info.kept === true,
+      ...at,
     };
-    const sandbox = from(other?.sandbox ?? own.sandbox);
-    const alias = from(other?.alias);
-    const named = sandbox === undefined && alias === undefined ? NOBODY : { sandbox, alias };
-    return this.#gather(event, named, source.runtime, this);
+    return this.#gather(event, whom(own.sandbox, other, entry, holes), source.runtime, this);
   }
 
   /** Whether a start seen at this time, but not its beginning, may have begun before the first line of the log. */

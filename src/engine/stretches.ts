@@ -40,6 +40,7 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
   const cutShort = to === undefined || (!runtime.keyed && to.mark !== meant && meant !== undefined && expected(runtime, schemes, meant));
   const end = cutShort ? lastOf(runtime, rule.service, group, from) : to;
   if (end === undefined || end.offset < from.offset) return;
+  const times = clock === undefined ? undefined : guestTimes(clock, from, end);
   made.push(draft({
     service: rule.service,
     name: rule.name,
@@ -51,15 +52,15 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
     incomplete: cutShort,
     by: rule.by,
     group: runtime.keyed ? group : undefined,
-    ...guestTimes(clock, from, end),
+    ...times,
   }));
 }
 
 /** Between two lines of the guest: by the guest's clock, mapped to the host's. */
-function guestTimes(clock: GuestClock | undefined, from: Placed, to: Placed): Partial<Draft> {
-  const begin = clock?.map(from);
-  const end = clock?.map(to);
-  return begin === undefined || end === undefined || end.offset < begin.offset ? {} : { start: begin.offset, end: end.offset, attributes: begin.attributes };
+function guestTimes(clock: GuestClock, from: Placed, to: Placed): Partial<Draft> | undefined {
+  const begin = clock.map(from);
+  const end = clock.map(to);
+  return begin === undefined || end === undefined || end.offset < begin.offset ? undefined : { start: begin.offset, end: end.offset, attributes: begin.attributes };
 }
 
 /** From one process to another: the order is known, the ends are marks, and what lies between is concluded. */

@@ -30,14 +30,18 @@ const UNKNOWN: Match = { kind: 'unknown' };
 const FOREIGN: Match = { kind: 'foreign' };
 
 export function testsOf(when: When): readonly Test[] {
-  return Object.entries(when).map(([field, wanted]): Test => {
+  const tests = Object.entries(when).map(([field, wanted]): Test => {
     if (typeof wanted !== 'string') return { kind: 'absent', field };
     const shape = template(wanted);
     const [hole] = shape?.holes ?? [];
     if (hole !== undefined && wanted === `{${hole}}`) return { kind: 'present', field, hole };
     return shape === undefined ? { kind: 'exact', field, value: wanted } : { kind: 'template', field, template: shape };
   });
+  return tests.sort((a, b) => COST[a.kind] - COST[b.kind]);
 }
+
+/** What is cheap to ask, and says no most often, is asked first. */
+const COST: Readonly<Record<Test['kind'], number>> = { exact: 0, absent: 1, present: 2, template: 3 };
 
 /** Whether all hold, and what the holes hold; undefined: not all do. */
 export function check(tests: readonly Test[], entry: Entry): Holes | true | undefined {
@@ -76,9 +80,14 @@ export class Table {
   /** By spelling field, then its value. */
   readonly #indexes: readonly { readonly field: string; readonly byValue: Map<string, Rule[]> }[];
   readonly #others: Rule[] = [];
+  /** The most that one of the others weighs. */
+  #heaviest = 0;
   /** Bounded: values come from a log. */
   readonly #answers: Map<string | undefined, Map<string | undefined, Match>> = new Map();
   #remembered = 0;
+  /** Of the search at hand. */
+  #best: Rule | undefined;
+  #holes: Holes | true = true;
   #memorable: boolean;
 
   constructor(rule: SourceRule) {
@@ -105,6 +114,7 @@ export class Table {
       return;
     }
     this.#others.push(rule);
+    this.#heaviest = Math.max(this.#heaviest, weight);
   }
 
   match(entry: Entry): Match {
@@ -127,24 +137,29 @@ export class Table {
   }
 
   #search(entry: Entry): Match {
-    let best: Rule | undefined;
-    let holes: Holes | true = true;
-    const consider = (rules: readonly Rule[]): void => {
-      for (const rule of rules) {
-        if (best !== undefined && rule.weight <= best.weight) continue;
-        const found = check(rule.tests, entry);
-        if (found === undefined) continue;
-        best = rule;
-        holes = found;
-      }
-    };
+    this.#best = undefined;
+    this.#holes = true;
     for (const { field, byValue } of this.#indexes) {
       const value = entry.get(field);
       const rules = value === undefined ? undefined : byValue.get(value);
-      if (rules !== undefined) consider(rules);
+      if (rules !== undefined) this.#consider(rules, entry);
     }
-    consider(this.#others);
-    return best === undefined ? UNKNOWN : matchOf(best, holes);
+    if (this.#weight() < this.#heaviest) this.#consider(this.#others, entry);
+    return this.#best === undefined ? UNKNOWN : matchOf(this.#best, this.#holes);
+  }
+
+  #weight(): number {
+    return this.#best?.weight ?? 0;
+  }
+
+  #consider(rules: readonly Rule[], entry: Entry): void {
+    for (const rule of rules) {
+      if (rule.weight <= this.#weight()) continue;
+      const found = check(rule.tests, entry);
+      if (found === undefined) continue;
+      this.#best = rule;
+      this.#holes = found;
+    }
   }
 
   #remember(first: string | undefined, second: string | undefined, match: Match): void {

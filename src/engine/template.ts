@@ -1,5 +1,7 @@
 /** Texts with holes: `grpc.{verb}Request`, as conditions on a field and as names made from fields. */
 
+import type { Entry } from '../model/entry.ts';
+
 /** What the holes of a rule held. Their names are ours, never a log's. */
 export type Holes = Readonly<Record<string, string>>;
 
@@ -55,6 +57,8 @@ export interface Name {
   readonly parts: readonly string[];
   /** One more part than fields: `parts[0] fields[0] parts[1] ...` */
   readonly fields: readonly string[];
+  /** The field that it is, where it is nothing else. */
+  readonly only: string | undefined;
 }
 
 export function nameTemplate(text: string): Name {
@@ -67,15 +71,20 @@ export function nameTemplate(text: string): Name {
     at = match.index + match[0].length;
   }
   parts.push(text.slice(at));
-  return { parts, fields };
+  const [first, ...others] = fields;
+  return { parts, fields, only: others.length === 0 && text === `{${first ?? ''}}` ? first : undefined };
 }
 
 /** @returns undefined when a field or hole is missing or empty. */
-export function nameFrom({ parts, fields }: Name, get: (field: string) => string | undefined, holes: Holes | undefined): string | undefined {
+export function nameFrom({ parts, fields, only }: Name, entry: Entry, holes: Holes | undefined): string | undefined {
+  if (only !== undefined) {
+    const value = holes?.[only] ?? entry.get(only);
+    return value === '' ? undefined : value;
+  }
   let text = parts[0] ?? '';
   for (let at = 0; at < fields.length; at++) {
     const field = fields[at] ?? '';
-    const value = holes?.[field] ?? get(field);
+    const value = holes?.[field] ?? entry.get(field);
     if (value === undefined || value === '') return undefined;
     text += value + (parts[at + 1] ?? '');
   }

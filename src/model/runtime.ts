@@ -1,5 +1,6 @@
 import type { Syntax } from './entry.ts';
 import type { Duration } from './time.ts';
+import type { FindingRule } from './findings.ts';
 import type { SpanRule } from './spans.ts';
 import type { Certainty } from './trace.ts';
 
@@ -112,6 +113,7 @@ export interface Runtime<M extends string = string> {
   /** `every`: in episodes of every kind. */
   readonly spans: { readonly [episode in EpisodeName | 'every']?: readonly SpanRule<M>[] };
   readonly clock?: ClockRule<M>;
+  readonly findings?: readonly FindingRule<M>[];
 }
 
 export const EPISODES = ['start', 'stop', 'exec'] as const;

@@ -96,7 +96,7 @@ export const runtime: Runtime<Mark> = {
           'VM started': msg('VM started'),
           'proxy starting': msg('Starting regular Kata proxy rather than built-in'),
           'proxy started': { ...msg('proxy started'), names: { also: 'proxy {proxy-pid}' } },
-          'client made': msg('New client'),
+          'client made': mark({ msg: 'New client' }, { msg: 'New client', url: '{url}' }),
           'client connected': msg('New client connected'),
           'request sent': {
             ...mark(
@@ -318,6 +318,37 @@ export const runtime: Runtime<Mark> = {
       between('vm: stop', 'kata-runtime', ['VM stopping', 'VM stops', 'hypervisor stops'], ['VM shut down', 'VM path cleaned', 'network removed']),
     ],
   },
+
+  findings: [
+    {
+      kind: 'backoff',
+      id: 'dial-backoff',
+      span: 'agent: dial',
+      // google.golang.org/grpc's backoff as vendored by runtime 1.0 to 1.2; the agent's client dials in a loop of its own from 1.3.0 on.
+      base: duration(1_000_000_000),
+      factor: 1.6,
+      jitter: 0.2,
+      attempts: 3,
+      before: '1.3.0',
+      not: ['vsock://', 'hvsock://'],
+      listens: ['proxy listens', 'proxy announced'],
+      serves: ['agent serves', 'channel opened'],
+      starts: ['agent starts', 'agent announced'],
+      remedy: 'Use Kata 1.3.0 or later, whose client does not sleep (agent PR 321), or let the runtime wait for proxy.sock before it dials.',
+    },
+    { kind: 'caller', id: 'caller-credit', share: 0.01, remedy: 'Look at the caller: what Docker, containerd or CRI-O does between create and start is outside of Kata.' },
+    { kind: 'skew', id: 'guest-clock-skew', above: duration(5_000_000), remedy: 'Compare guest and host times of this sandbox only after the shift. VM templates keep the time of their making up to 1.4; 1.5 sets it.' },
+    {
+      kind: 'gap',
+      id: 'unexplained-gap',
+      share: 0.1,
+      explained: ['agent: dial', 'guest: kernel boot', 'vm: reseed rng'],
+      remedy: 'Switch on what is silent there: [hypervisor] and [proxy] enable_debug show the guest, [runtime] enable_debug the runtime.',
+    },
+    { kind: 'slow', id: 'reseed', span: 'vm: reseed rng', above: duration(100_000_000), remedy: 'Give the host entropy (rng-tools, virtio-rng from /dev/urandom: [hypervisor] entropy_source).' },
+    { kind: 'verbose', id: 'debug-on', level: 'debug', words: [' level=debug ', '"level":"debug"'], remedy: 'Measure again with enable_debug off; full debug cost about 0.25 s of a start when Kata measured it.' },
+    { kind: 'broken', id: 'incomplete', marks: ['guest log lost'], remedy: 'Look at the line: it is what the runtime said last.' },
+  ],
 
   clock: {
     // The proxy's dial is what opens the guest's end of the channel.

@@ -85,7 +85,9 @@ function rowsOf(trace: Trace, paper: Paper, brief: boolean): Row[] {
 
 function notes(span: Span): string {
   const words = [span.waits && 'waiting', span.incomplete && 'incomplete', span.error !== undefined && !span.incomplete && 'error'];
-  return words.filter((word) => word !== false).map((word) => `  ${word}`).join('');
+  const [, found] = span.parent === undefined ? [] : (span.attributes.find(([name]) => name === 'shimtrace.finding') ?? []);
+  const signs = typeof found === 'object' ? found.map((id) => `  ! ${id}`) : [];
+  return [...words.filter((word) => word !== false).map((word) => `  ${word}`), ...signs].join('');
 }
 
 /** Phase names come first, then components, then the bar: what is cut last is what one reads first. */

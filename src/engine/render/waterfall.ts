@@ -53,7 +53,10 @@ function gapMark(trace: Trace): '' | '<' | '~' {
 
 /** What failed, in the words of the runtime, unless the heading says the same. */
 function errors(trace: Trace, paper: Paper): string[] {
+  const said = new Set<string>();
   return trace.spans.flatMap((span) => {
+    if (span.error !== undefined && said.has(span.error)) return []; // the root says what its process said
+    said.add(span.error ?? '');
     // What is incomplete is marked so in its own line.
     if (span.error === undefined || span.error === trace.errorType || (span.incomplete && span.parent !== undefined)) return [];
     return paragraph(paper, `! ${clean(paper, span.name, 80)}: ${span.error}`, '    ');
@@ -95,7 +98,8 @@ function links(trace: Trace, paper: Paper): string[] {
 }
 
 function findings(trace: Trace, paper: Paper): string[] {
-  return trace.findings.flatMap(({ id, text }) => paragraph(paper, `! ${clean(paper, id, 40)}  ${text}`, '    '));
+  const error = trace.spans[0]?.error;
+  return trace.findings.flatMap(({ id, text }) => (text === error ? [] : paragraph(paper, `! ${clean(paper, id, 40)}  ${text}`, '    ')));
 }
 
 /** Only the signs that occur. */

@@ -1,0 +1,43 @@
+/** Spans that take longer than they should, and logs that say more than is good. */
+import type { SlowRule, VerboseRule } from '../../model/findings.ts';
+import { duration } from '../../model/time.ts';
+import { evidence } from './findings.ts';
+import type { About, Facts } from './findings.ts';
+import { length, percent } from './words.ts';
+
+export function slow(rule: SlowRule, { arranged, wall }: Facts): About[] {
+  return arranged.flatMap((span) => {
+    const took = span.end - span.start;
+    if (span.name !== rule.span || took <= rule.above) return [];
+    const share = took / Math.max(wall, 1);
+    return [{
+      span,
+      finding: {
+        id: rule.id,
+        text: `${span.name} took ${length(took)} (${percent(share)}); ${length(rule.above)} would be much`,
+        confidence: span.certainty === 'exact' ? ('sure' as const) : ('likely' as const),
+        loss: duration(took),
+        share,
+        evidence: evidence(span.from, span.to),
+        remedy: rule.remedy,
+      },
+    }];
+  });
+}
+
+export function verbose(rule: VerboseRule, { resolved: { all } }: Facts): About[] {
+  const first = all.find(({ event }) => rule.words.some((words) => event.line.includes(words)));
+  if (first === undefined) return [];
+  return [{
+    span: undefined,
+    finding: {
+      id: rule.id,
+      text: `the log was written at level ${rule.level}: what is measured here is slower than it would be without`,
+      confidence: 'likely',
+      loss: undefined,
+      share: undefined,
+      evidence: evidence(first),
+      remedy: rule.remedy,
+    },
+  }];
+}
