@@ -14,6 +14,7 @@ export function calls(word: CompiledRpc, joined: readonly Call[], clock: GuestCl
     const end = call.next ?? call.group.items[call.group.items.length - 1];
     if (end === undefined) continue;
     const server = clock && placeServer(call, clock);
+    if (call.next === undefined && server === undefined) continue; // asked, and nothing more is known
     const client = draft({
       service: word.client.service,
       name: fill(word.client.name, call.asks.event.holes),
@@ -25,7 +26,6 @@ export function calls(word: CompiledRpc, joined: readonly Call[], clock: GuestCl
       certainty: call.next === undefined ? 'inferred' : 'bounded',
       credit: 'runtime',
       waits: true,
-      incomplete: call.next === undefined && server === undefined,
       group: call.group,
       attributes: about(call, word.server.service),
     });

@@ -38,10 +38,18 @@ export function joinCalls(word: CompiledRpc, { groups, all }: Resolved): Call[] 
   calls.sort((a, b) => a.asks.offset - b.asks.offset);
   return calls.map(({ group, asks: ask, next }) => {
     const verb = verbOf(ask);
-    const found = executions.find((one) => !claimed.has(one) && one.verb === verb && answers(ask, one));
+    const found = executions.find((one) => !claimed.has(one) && one.verb === verb && answers(ask, one) && isSure(calls, one, verbOf));
     if (found !== undefined) claimed.add(found);
     return { group, verb, asks: ask, next, asked: found?.asked, ended: found?.ended, took: found?.took ?? NO_TIME };
   });
+}
+
+/** An end without its begin may be the answer to any call that was open then: of several it is none's. */
+function isSure(calls: readonly Asking[], one: Execution, verbOf: (line: Placed) => string): boolean {
+  const { asked, ended, took, verb } = one;
+  if (asked !== undefined || ended === undefined) return true;
+  const begun = ended.offset - took - SLACK;
+  return calls.filter(({ asks: ask, next }) => verbOf(ask) === verb && answers(ask, one) && (next === undefined || next.offset >= begun)).length === 1;
 }
 
 /** What the guest wrote of one call: that it was asked, and how long it took; either line may be lost. */
@@ -86,7 +94,13 @@ function answers(ask: Placed, { asked, ended, took }: Execution): boolean {
   return ended !== undefined && ended.offset - took >= ask.offset - ask.event.step - SLACK;
 }
 
-function asks(word: CompiledRpc, group: Group): { readonly group: Group; readonly asks: Placed; readonly next: Placed | undefined }[] {
+interface Asking {
+  readonly group: Group;
+  readonly asks: Placed;
+  readonly next: Placed | undefined;
+}
+
+function asks(word: CompiledRpc, group: Group): Asking[] {
   return group.items.flatMap((line, at) => (line.mark === word.client.mark ? [{ group, asks: line, next: group.items[at + 1] }] : []));
 }
 

@@ -81,6 +81,9 @@ export function pairsOf(word: CompiledPairs, resolved: Resolved, made: Draft[]):
       } else if (from !== undefined && item.mark !== undefined && word.to.includes(item.mark)) {
         made.push(pair(word, group, from, item, true));
         from = undefined;
+      } else if (from !== undefined && word.alone) {
+        made.push(pair(word, group, from, item, false));
+        from = undefined;
       }
     }
     if (from !== undefined) unanswered(word, group, from, resolved, made);

@@ -36,10 +36,11 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
   const from = pick(rule.from, marks);
   if (from === undefined) return;
   const to = runtime.keyed ? pickAfter(rule.to, group.items, from) : pick(rule.to, marks);
+  if (to === undefined && rule.optional) return;
   const [meant] = rule.to;
   const cutShort = to === undefined || (!runtime.keyed && to.mark !== meant && meant !== undefined && expected(runtime, schemes, meant));
   const end = cutShort ? lastOf(runtime, rule.service, group, from) : to;
-  if (end === undefined || end.offset < from.offset) return;
+  if (end === undefined || end.offset < from.offset || (runtime.keyed && cutShort && end.offset === from.offset)) return;
   const times = clock === undefined ? undefined : guestTimes(clock, from, end);
   made.push(draft({
     service: rule.service,

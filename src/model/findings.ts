@@ -78,4 +78,7 @@ export interface BrokenRule<M extends string = string> {
   readonly remedy: string;
 }
 
-export type FindingRule<M extends string = string> = BackoffRule<M> | CallerRule | SkewRule | GapRule | SlowRule | VerboseRule | BrokenRule<M>;
+/** `in`: the kinds of episode that are looked at; all where it is left out. */
+export type FindingRule<M extends string = string> = (BackoffRule<M> | CallerRule | SkewRule | GapRule | SlowRule | VerboseRule | BrokenRule<M>) & {
+  readonly in?: readonly ('start' | 'stop' | 'exec')[];
+};

@@ -14,6 +14,8 @@ export interface Between<M extends string = string> {
   readonly by: readonly string[];
   /** From one process to another: both ends are looked for in the whole episode, not in each process. Then never exact. */
   readonly across: boolean;
+  /** Its end is not always written: without it there is no span. */
+  readonly optional: boolean;
 }
 
 /** A chain: each step ends at its mark and begins where the one before ended. A missing mark joins two steps. */
@@ -53,6 +55,8 @@ export interface Pairs<M extends string = string> {
   readonly waits: boolean;
   /** Service on the other side: the span is a CLIENT. */
   readonly peer?: string;
+  /** The process writes nothing in between: any other line of it shows that the end was lost. */
+  readonly alone: boolean;
 }
 
 /** Stages of one process, each from its mark to the next mark of the list, the last to one of `until`. Begin exact, end inferred. */
@@ -93,6 +97,7 @@ interface BetweenOptions {
   readonly waits?: boolean;
   readonly by?: readonly string[];
   readonly across?: boolean;
+  readonly optional?: boolean;
 }
 
 const list = <M extends string>(marks: M | readonly M[]): readonly M[] => (typeof marks === 'string' ? [marks] : marks);
@@ -114,6 +119,7 @@ export const between = <const M extends string>(
   waits: options.waits ?? false,
   by: options.by ?? [],
   across: options.across ?? false,
+  optional: options.optional ?? false,
 });
 
 /** `steps('create', 'urunc-create', 'create invoked', { 'initial setup': 'set up', ... })`: span names are `create: initial setup`. */
@@ -143,6 +149,7 @@ interface PairsOptions<M extends string> {
   readonly credit?: Credit;
   readonly waits?: boolean;
   readonly peer?: string;
+  readonly alone?: boolean;
 }
 
 /** `pairs('qmp: {verb}', 'hypervisor', 'qmp asked', 'qmp answered')`. */
@@ -161,6 +168,7 @@ export const pairs = <const M extends string>(
   elsewhere: options.elsewhere ?? [],
   credit: options.credit ?? 'runtime',
   waits: options.waits ?? false,
+  alone: options.alone ?? false,
   ...(options.peer !== undefined && { peer: options.peer }),
 });
 

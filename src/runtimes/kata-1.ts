@@ -13,6 +13,7 @@ import { absent } from '../model/runtime.ts';
 import type { MarkRule, Runtime, When } from '../model/runtime.ts';
 import { between, boot, gaps, pairs, rpc, sessions, stages } from '../model/spans.ts';
 import { duration } from '../model/time.ts';
+import { journalJson } from '../syntax/journaljson.ts';
 import { logrus } from '../syntax/logrus.ts';
 import { logrusJson } from '../syntax/logrusjson.ts';
 
@@ -51,7 +52,7 @@ export const runtime: Runtime<Mark> = {
       // containerd passes --log to the v1 shim's runtime: whole seconds, gone with the container. rsyslog's files have nanoseconds.
       files: ['/var/log/kata/*.log'],
       identifiers: ['kata-runtime'],
-      syntax: [logrus, logrusJson],
+      syntax: [logrus, logrusJson, journalJson],
       when: [{ name: 'kata-runtime' }, { name: 'grpc.{message}', source: 'virtcontainers' }, { 'syslog.identifier': 'kata-runtime' }],
       names: { container: '{container}', sandbox: '{sandbox}', handle: ['pid {pid}', 'pid {syslog.pid}'] },
       command: 'command',
@@ -157,7 +158,7 @@ export const runtime: Runtime<Mark> = {
     {
       files: [],
       identifiers: ['kata-proxy'],
-      syntax: logrus,
+      syntax: [logrus, journalJson],
       when: [{ name: 'kata-proxy', source: 'proxy' }, { name: 'kata-proxy', source: absent }],
       names: { sandbox: '{sandbox}', handle: ['proxy {pid}', 'proxy {syslog.pid}'] },
       fields: [],
@@ -179,7 +180,7 @@ export const runtime: Runtime<Mark> = {
     {
       files: [],
       identifiers: ['kata-shim'],
-      syntax: logrus,
+      syntax: [logrus, journalJson],
       when: [{ name: 'kata-shim' }],
       // Its own pid is 1, in a pid namespace of its own: what tells shims apart is whose process they stand for.
       names: { container: '{container}', handle: 'exec {exec-id}' },
@@ -196,7 +197,7 @@ export const runtime: Runtime<Mark> = {
     {
       files: [],
       identifiers: ['kata-proxy'],
-      syntax: logrus,
+      syntax: [logrus, journalJson],
       when: [{ name: 'kata-proxy', source: 'agent' }],
       names: { sandbox: '{sandbox}' },
       fields: [],
@@ -298,10 +299,10 @@ export const runtime: Runtime<Mark> = {
       between('hypervisor: launch', 'hypervisor', 'hypervisor launched', 'QMP details', { credit: 'hypervisor' }),
       between('proxy: spawn', 'kata-runtime', ['proxy starting', 'VM started'], 'proxy started'),
       between('proxy: get ready', 'kata-proxy', 'proxy started', 'proxy announced', { across: true }),
-      between('proxy: dial', 'kata-proxy', 'proxy dials', 'proxy dialled'),
+      between('proxy: dial', 'kata-proxy', 'proxy dials', 'proxy dialled', { optional: true }),
       boot('guest: kernel boot', 'kata-agent', 'kernel line', ['agent announced', 'agent starts', 'channel opened']),
-      between('agent: start', 'kata-agent', ['agent announced', 'agent starts'], 'channel opened', { credit: 'guest' }),
-      between('agent: serve', 'kata-agent', 'channel opened', 'agent serves', { credit: 'guest' }),
+      between('agent: start', 'kata-agent', ['agent announced', 'agent starts'], 'channel opened', { credit: 'guest', optional: true }),
+      between('agent: serve', 'kata-agent', 'channel opened', 'agent serves', { credit: 'guest', optional: true }),
       between('container: create', 'kata-runtime', 'agent started', ['container ready', 'create ended']),
       between('shim: start', 'kata-shim', 'container ready', 'shim announced', { across: true }),
     ],
@@ -309,7 +310,7 @@ export const runtime: Runtime<Mark> = {
       sessions('kata-runtime'),
       gaps('kata-runtime'),
       pairs('qmp: {verb}', 'hypervisor', 'QMP asked', 'QMP answered', { credit: 'hypervisor' }),
-      pairs('agent: dial', 'kata-runtime', 'client made', ['client connected', 'request sent'], { elsewhere: ['stream opened'], waits: true, peer: 'kata-proxy' }),
+      pairs('agent: dial', 'kata-runtime', 'client made', ['client connected', 'request sent'], { elsewhere: ['stream opened'], waits: true, peer: 'kata-proxy', alone: true }),
       rpc(
         'verb', 'took',
         { service: 'kata-runtime', name: 'call {verb}', mark: 'request sent' },
@@ -336,17 +337,18 @@ export const runtime: Runtime<Mark> = {
       starts: ['agent starts', 'agent announced'],
       remedy: 'Use Kata 1.3.0 or later, whose client does not sleep (agent PR 321), or let the runtime wait for proxy.sock before it dials.',
     },
-    { kind: 'caller', id: 'caller-credit', share: 0.01, remedy: 'Look at the caller: what Docker, containerd or CRI-O does between create and start is outside of Kata.' },
-    { kind: 'skew', id: 'guest-clock-skew', above: duration(5_000_000), remedy: 'Compare guest and host times of this sandbox only after the shift. VM templates keep the time of their making up to 1.4; 1.5 sets it.' },
+    { kind: 'caller', in: ['start'], id: 'caller-credit', share: 0.01, remedy: 'Look at the caller: what Docker, containerd or CRI-O does between create and start is outside of Kata.' },
+    { kind: 'skew', in: ['start'], id: 'guest-clock-skew', above: duration(5_000_000), remedy: 'Compare guest and host times of this sandbox only after the shift. VM templates keep the time of their making up to 1.4; 1.5 sets it.' },
     {
       kind: 'gap',
+      in: ['start'],
       id: 'unexplained-gap',
       share: 0.1,
       explained: ['agent: dial', 'guest: kernel boot', 'vm: reseed rng'],
       remedy: 'Switch on what is silent there: [hypervisor] and [proxy] enable_debug show the guest, [runtime] enable_debug the runtime.',
     },
     { kind: 'slow', id: 'reseed', span: 'vm: reseed rng', above: duration(100_000_000), remedy: 'Give the host entropy (rng-tools, virtio-rng from /dev/urandom: [hypervisor] entropy_source).' },
-    { kind: 'verbose', id: 'debug-on', level: 'debug', words: [' level=debug ', '"level":"debug"'], remedy: 'Measure again with enable_debug off; full debug cost about 0.25 s of a start when Kata measured it.' },
+    { kind: 'verbose', in: ['start'], id: 'debug-on', level: 'debug', words: [' level=debug ', '"level":"debug"'], remedy: 'Measure again with enable_debug off; full debug cost about 0.25 s of a start when Kata measured it.' },
     { kind: 'broken', id: 'incomplete', marks: ['guest log lost'], remedy: 'Look at the line: it is what the runtime said last.' },
   ],
 

@@ -5,12 +5,11 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { waterfall } from '../../src/engine/render/waterfall.ts';
-import { printed, tracesOf } from '../support/ledger.ts';
-import type { LogFile, ReadResult } from '../support/ledger.ts';
+import { KATA1, URUNC, printed, tracesOf } from '../support/ledger.ts';
+import type { LogFile } from '../support/ledger.ts';
+import { golden } from '../support/golden.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
-const PAPER = { width: 100, color: false, ascii: false };
 
 const folders = (path: string): string[] => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
 const CASES = folders(FIXTURES).flatMap((runtime) => folders(FIXTURES + runtime).map((name) => `${runtime}/${name}`));
@@ -22,28 +21,17 @@ function logsOf(name: string): LogFile[] {
   return paths.map((path, rank) => ({ log: readFileSync(`${FIXTURES}${name}/${path}`), key: path, rank, fresh: rank === 0 }));
 }
 
-const figures = (counts: Readonly<Record<string, number>>): string =>
-  Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(', ') || 'nothing';
-
-function golden({ traces, counts, verdicts }: ReadResult): string {
-  const { lines, events, unknown, ignored, malformed } = verdicts;
-  return [
-    ...traces.map((trace) => `${waterfall(trace, PAPER)}\n`),
-    `lines ${lines}: events ${events}, unknown ${unknown}, ignored: ${figures(ignored)}, malformed: ${figures(malformed)}\n`,
-    `counted: ${figures(counts)}\n`,
-  ].join('');
-}
-
 test('there are cases', () => {
   expect(CASES.length).toBeGreaterThan(10);
 });
 
 describe.each(CASES)('%s', (name) => {
   const logs = logsOf(name);
+  const runtimes = [name.startsWith('kata-1/') ? KATA1 : URUNC];
 
   test('gives its trace.txt', () => {
     const path = `${FIXTURES}${name}/trace.txt`;
-    const text = golden(tracesOf(logs));
+    const text = golden(tracesOf(logs, { runtimes }));
     if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(path, text);
     expect(text).toBe(existsSync(path) ? readFileSync(path, 'utf8') : 'no trace.txt: run with UPDATE_GOLDEN=1 and look at it');
   });
@@ -54,10 +42,10 @@ describe.each(CASES)('%s', (name) => {
   });
 
   test('verdicts add up; the same in any portions', () => {
-    const { verdicts, traces } = tracesOf(logs);
+    const { verdicts, traces } = tracesOf(logs, { runtimes });
     const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0);
     expect(verdicts.events + verdicts.unknown + sum(verdicts.ignored) + sum(verdicts.malformed)).toBe(verdicts.lines);
     expect(verdicts.lines).toBe(logs.reduce((lines, { log }) => lines + log.toString('latin1').split('\n').length - 1, 0));
-    for (const chunk of [13, 500]) expect(printed(tracesOf(logs, { chunk }).traces)).toBe(printed(traces));
+    for (const chunk of [13, 500]) expect(printed(tracesOf(logs, { chunk, runtimes }).traces)).toBe(printed(traces));
   });
 });

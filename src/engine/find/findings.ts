@@ -44,7 +44,7 @@ export const evidence = (...lines: readonly (Placed | undefined)[]): Evidence[] 
 export function findingsOf(facts: Facts): Found {
   const { runtime, decision } = facts.episode;
   if (runtime.findings.length === 0 && decision.refusedPin === undefined) return NONE;
-  const about = [...mismatch(facts.episode), ...runtime.findings.flatMap((rule) => look(rule, facts))];
+  const about = [...mismatch(facts.episode), ...runtime.findings.flatMap((rule) => (rule.in?.includes(facts.episode.rule.name) === false ? [] : look(rule, facts)))];
   if (about.length === 0) return NONE;
   const marked = new Map<Draft, string[]>();
   for (const { finding, span } of about) if (span !== undefined) marked.set(span, [...(marked.get(span) ?? []), finding.id]);
