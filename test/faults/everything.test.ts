@@ -48,6 +48,7 @@ class World {
   readonly log: WorldLog;
   readonly receiver: Receiver;
   readonly #excused = new Set<string>();
+  #jammed = false;
   #mood: Mood = 'ok';
   #shift = 0n;
   #daemon: Incarnation | undefined;
@@ -85,8 +86,8 @@ class World {
       case 'recreate': await this.#delete(() => this.log.recreate()); break;
       case 'mood': this.#mood = each.mood; break;
       case 'clock': this.#shift += BigInt(each.hours) * HOUR; break;
-      case 'jam': jam(this.folder.at('state'), true); break;
-      case 'unjam': jam(this.folder.at('state'), false); break;
+      case 'jam': this.#jam(true); break;
+      case 'unjam': this.#jam(false); break;
       case 'kill': await this.#daemon?.kill(); await this.#rise(); break;
       case 'restart': await this.#daemon?.stop(); await this.#rise(); break;
       case 'stop': await this.#daemon?.stop(); this.#daemon = undefined; break;
@@ -98,7 +99,8 @@ class World {
 
   /**
    * Who deletes what nobody has looked at yet leaves no trace of it: a running daemon gets the time to look. What it has open
-   * it reads to the end; what is deleted while it is down, or while it must not read and only a copy is left, is excused.
+   * it reads to the end; what is deleted while it is down, or while it must not read and only a copy is left, is excused,
+   * and what is deleted while the state cannot follow, as a restart then goes by an older one.
    */
   async #delete(remove: () => Deleted): Promise<void> {
     const daemon = this.#daemon;
@@ -107,7 +109,12 @@ class World {
       await until(ENOUGH, () => daemon.sweeps >= goal, () => 'nobody looks any more');
     }
     const { traces, copied } = remove();
-    if (daemon === undefined || (daemon.paused && copied)) for (const trace of traces) this.#excused.add(trace);
+    if (daemon === undefined || (daemon.paused && copied) || this.#jammed) for (const trace of traces) this.#excused.add(trace);
+  }
+
+  #jam(jammed: boolean): void {
+    this.#jammed = jammed;
+    jam(this.folder.at('state'), jammed);
   }
 
   async #pass(): Promise<void> {
@@ -126,7 +133,7 @@ class World {
   /** All is well again, and one more start is written: what can be delivered is. */
   async #heal(): Promise<void> {
     this.#mood = 'ok';
-    jam(this.folder.at('state'), false);
+    this.#jam(false);
     this.log.write();
     this.log.begin(1);
     this.log.write();
