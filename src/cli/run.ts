@@ -104,7 +104,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
     },
     options: followOptions(config),
   });
-  const backEnd = new BackEnd({ config, flag: flags.otlp, host, folder, log, onDrain: () => follower.resume(), onReady: (outlet) => (daemon.outlet = outlet) });
+  const backEnd = new BackEnd({ config, flag: flags.otlp, host, folder, log, onDrain: () => daemon.drained(() => follower.resume()), onReady: (outlet) => (daemon.outlet = outlet) });
   await backEnd.start();
   const telemetry = await selfTelemetry({ config, ledger, follower, backEnd, state, log, host });
   follower.start();

@@ -105,8 +105,11 @@ export class Ledger implements Intake {
     this.counts.set(name, (this.counts.get(name) ?? 0) + by);
   }
 
-  /** Settles every episode that all sources have passed. Call after reading, and when `nextDue` says so. */
-  settle(clock: Clock): Settlement[] {
+  /**
+   * Settles episodes that all sources have passed, at most so many: call again when so many came. Call after reading, and when
+   * `nextDue` says so.
+   */
+  settle(clock: Clock, most = Infinity): Settlement[] {
     const now = clock.steady();
     const wall = clock.now();
     const frontier = this.#sources.frontier(wall);
@@ -118,6 +121,7 @@ export class Ledger implements Intake {
       if (episode.runtime.keyed && episode.cut === undefined && this.#gathering.reorder(episode)) continue;
       const settlement = this.#settleOne(episode);
       if (settlement !== undefined) settled.push(settlement);
+      if (settled.length >= most) return settled;
     }
     this.#lives.expire(frontier, this.#options.patience, this.counts);
     return settled;
