@@ -3,8 +3,11 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { EXIT, Stop } from './cli/exit.ts';
 import { harmless } from './cli/problem.ts';
 import type { ImportFlags } from './cli/import.ts';
+import type { LinkFlags } from './cli/link.ts';
+import type { LsFlags } from './cli/ls.ts';
 import type { RunFlags } from './cli/run.ts';
 import type { ShowFlags } from './cli/show.ts';
+import type { TailFlags } from './cli/tail.ts';
 import type { WhyFlags } from './cli/why.ts';
 import { version } from './cli/version.ts';
 
@@ -51,6 +54,9 @@ function program(): Command {
   addImport(top);
   addShow(top);
   addWhy(top);
+  addLs(top);
+  addTail(top);
+  addLink(top);
   addDemo(top);
   addCheck(top);
   top.command('version').description('print the version').action(() => void process.stdout.write(`shimtrace ${version()}\n`));
@@ -67,6 +73,22 @@ function prefix(value: string): string {
   if (!/^[A-Za-z0-9_.+:-]{4,128}$/.test(value)) throw new InvalidArgumentError('Give at least the first four characters of a container id.');
   return value;
 }
+
+const count = (value: string): number => {
+  if (!/^\d{1,7}$/.test(value)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(value);
+};
+
+const STATE_DIR = ['--state-dir <dir>', 'state folder of the daemon'] as const;
+
+/** What all commands that list kept starts take. */
+const picksStarts = (command: Command): Command =>
+  command
+    .option('--runtime <name>', 'only this runtime')
+    .option('--container <prefix>', 'only containers whose id begins so', prefix)
+    .addOption(new Option('--format <format>', 'how to write').choices(['text', 'json']).default('text'))
+    .option(...STATE_DIR)
+    .option('--config <file>', 'configuration');
 
 const format = (): Option => new Option('--format <format>', 'how to write').choices(['text', 'json', 'otlp-json']);
 
@@ -93,9 +115,9 @@ function addRun(top: Command): void {
 }
 
 /** What all commands that read finished logs take. */
-const readsFiles = (command: Command): Command =>
+const readsFiles = (command: Command, argument: string): Command =>
   command
-    .argument('<file...>')
+    .argument(argument)
     .option('--container <prefix>', 'only containers whose id begins so', prefix)
     .option('--host-id <id>', 'host id that goes into every trace id')
     .option('--runtime <name>', 'who wrote the lines')
@@ -103,7 +125,7 @@ const readsFiles = (command: Command): Command =>
     .option('--raw-clock', 'leave times of a guest as the guest tells them, not moved to the host\'s clock');
 
 function addImport(top: Command): void {
-  readsFiles(top.command('import'))
+  readsFiles(top.command('import'), '<file...>')
     .description('read finished logs (plain, .gz, .zst, - for standard input) and send or write their traces')
     .option('--otlp <url>', 'send to this OTLP/gRPC endpoint')
     .addOption(format())
@@ -122,10 +144,13 @@ function addImport(top: Command): void {
 }
 
 function addShow(top: Command): void {
-  readsFiles(top.command('show'))
-    .description('show the starts in log files: where the time went')
+  readsFiles(top.command('show'), '[id|file...]')
+    .description('show where the time went: of the last start the daemon kept, of one by its id, or of the starts in log files')
     .addOption(format().default('text'))
+    .option(...STATE_DIR)
     .addHelpText('after', examples(
+      'shimtrace show',
+      'shimtrace show fa7d',
       'shimtrace show /var/log/urunc/timestamps.log',
       'shimtrace show /tmp/urunc.zlog --container fa7d2b21',
       'shimtrace show - --format json < /tmp/urunc.zlog | jq .wall_ns',
@@ -137,7 +162,7 @@ function addShow(top: Command): void {
 }
 
 function addWhy(top: Command): void {
-  readsFiles(top.command('why'))
+  readsFiles(top.command('why'), '<file...>')
     .description('say where the time went: findings, each with its loss, the lines that prove it and what to do')
     .addOption(new Option('--format <format>', 'how to write').choices(['text', 'json']).default('text'))
     .addHelpText('after', examples(
@@ -148,6 +173,46 @@ function addWhy(top: Command): void {
     .action(async (files: string[], flags: WhyFlags) => {
       const { why } = await import('./cli/why.ts');
       await why(files, flags);
+    });
+}
+
+function addLs(top: Command): void {
+  picksStarts(top.command('ls'))
+    .description('list the starts that have finished, newest first')
+    .option('-n <count>', 'at most so many', count, 20)
+    .option('--since <moment>', '-1h, -2d, 2026-11-20 or 2026-11-20T23:14:05Z')
+    .option('--slow [length]', 'only those whose active time is as long or longer (1s unless said)')
+    .option('--failed', 'only those that failed or stopped on the way')
+    .option('--all', 'stops and execs, too')
+    .addHelpText('after', examples('shimtrace ls', 'shimtrace ls --slow 500ms --since -1d', 'shimtrace ls --failed --format json | jq -r .trace_id'))
+    .action(async (flags: LsFlags) => {
+      const { ls } = await import('./cli/ls.ts');
+      await ls(flags);
+    });
+}
+
+function addTail(top: Command): void {
+  picksStarts(top.command('tail'))
+    .description('print each start as it finishes')
+    .option('-n <count>', 'the last ones first, so many', count, 10)
+    .addHelpText('after', examples('shimtrace tail', 'shimtrace tail -n 0 --runtime urunc'))
+    .action(async (flags: TailFlags) => {
+      const { tail } = await import('./cli/tail.ts');
+      process.exitCode = await tail(flags);
+    });
+}
+
+function addLink(top: Command): void {
+  top
+    .command('link')
+    .description('print links to a start in Jaeger, and in Grafana where links.grafana is set')
+    .argument('[id]', 'container or trace id, the first four characters or more (default: the last start)', prefix)
+    .option(...STATE_DIR)
+    .option('--config <file>', 'configuration')
+    .addHelpText('after', examples('shimtrace link', 'shimtrace link fa7d'))
+    .action(async (id: string | undefined, flags: LinkFlags) => {
+      const { link } = await import('./cli/link.ts');
+      await link(id, flags);
     });
 }
 

@@ -15,6 +15,7 @@ import type { ExitCode } from './exit.ts';
 import { Finished } from './finished.ts';
 import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
+import { keeping } from './keeping.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { places } from './places.ts';
@@ -76,6 +77,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
   const saved = loaded.kind === 'loaded' ? loaded.state : undefined;
   const memory = storedMemory(saved?.memory);
   if (memory !== undefined) ledger.restore(memory);
+  const kept = keeping(config, folder, host, log);
   const daemon: Daemon = new Daemon(
     {
       ledger,
@@ -83,9 +85,13 @@ async function follow(setting: Setting): Promise<ExitCode> {
       log,
       files: () => follower.checkpointFiles(),
       openFiles: () => follower.counters['files_followed'] ?? 0,
-      save: (files, remembered) => state.save(files, remembered),
+      save: (files, remembered) => {
+        // First the starts, then that their lines may be let go: a crash in between repeats, and loses nothing.
+        kept.flush();
+        return state.save(files, remembered);
+      },
       pause: () => follower.pause(),
-      finished: new Finished([], () => false, log),
+      finished: new Finished(kept.observers, kept.known, log),
     },
     terminalOutlet((line) => process.stdout.write(line)),
   );
@@ -107,6 +113,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
   const backEnd = new BackEnd({ config, flag: flags.otlp, host, folder, log, onDrain: () => daemon.drained(() => follower.resume()), onReady: (outlet) => (daemon.outlet = outlet) });
   await backEnd.start();
   const telemetry = await selfTelemetry({ config, ledger, follower, backEnd, state, log, host });
+  await kept.listen();
   follower.start();
   sayWhatIsWatched(setting, follower, backEnd);
   const code = await stopSignal(log);
@@ -114,6 +121,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
   daemon.finish();
   await backEnd.stop(FLUSH_MS);
   daemon.stop();
+  kept.close();
   await telemetry?.stop();
   log('info', 'stopped', { text: `Stopped; ${ledger.flying} traces not acknowledged will be sent at the next start.` });
   return code;

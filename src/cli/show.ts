@@ -17,10 +17,11 @@ export type Format = 'text' | 'json' | 'otlp-json';
 
 export interface ShowFlags extends LogFlags {
   readonly format: Format;
+  readonly stateDir?: string;
 }
 
 /** How a trace is written in a format; text is drawn for the screen at hand. */
-export function writerOf(format: Format, host: Host): (trace: Trace) => string {
+export function writerOf(format: Format, host: Pick<Host, 'attributes'>): (trace: Trace) => string {
   switch (format) {
     case 'text': {
       const paper = paperFor(process.stdout, process.env);
@@ -38,8 +39,15 @@ export function writerOf(format: Format, host: Host): (trace: Trace) => string {
 /** More sandboxes than this are listed, one line each: a screen shows one well. */
 const MOST_SHOWN = 12;
 
-/** `shimtrace show FILE...`: the starts of logs, on standard output. */
-export async function show(files: readonly string[], flags: ShowFlags): Promise<void> {
+/** `shimtrace show [ID | FILE...]`: a start that the daemon kept, or the starts of logs. */
+export async function show(given: readonly string[], flags: ShowFlags): Promise<void> {
+  const { namesKept, showKept } = await import('./kept.ts');
+  if (namesKept(given)) return showKept(given[0] ?? flags.container, flags);
+  return showFiles(given, flags);
+}
+
+/** The starts of logs, on standard output. */
+async function showFiles(files: readonly string[], flags: ShowFlags): Promise<void> {
   const { ledger, host, traces } = await openLogs(files, flags);
   const write = writerOf(flags.format, host);
   const shown = flags.format === 'text' && flags.container === undefined ? await showFew(traces(), write) : await showAll(traces(), write);

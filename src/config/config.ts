@@ -31,7 +31,8 @@ export interface Config {
   readonly limits: { readonly heldDeleted: Bytes };
   readonly queue: { readonly memory: Bytes; readonly spool: Bytes };
   readonly deadLetter: { readonly max: Bytes };
-  readonly links: { readonly jaeger: string };
+  readonly store: { readonly enabled: boolean; readonly keep: Duration; readonly max: Bytes };
+  readonly links: { readonly jaeger: string; readonly grafana: string | undefined; readonly grafanaSource: string };
   /** In canonical order. */
   readonly resource: Attributes;
   readonly telemetry: boolean;
@@ -83,7 +84,8 @@ export function configOf(settings: Settings): Config {
     limits: { heldDeleted: need(values, 'limits.held_deleted', 'size') },
     queue: { memory: need(values, 'queue.memory', 'size'), spool: need(values, 'queue.spool', 'size') },
     deadLetter: { max: need(values, 'dead_letter.max', 'size') },
-    links: { jaeger: need(values, 'links.jaeger', 'text') },
+    store: { enabled: need(values, 'store.enabled', 'boolean'), keep: need(values, 'store.keep', 'duration'), max: need(values, 'store.max', 'size') },
+    links: { jaeger: need(values, 'links.jaeger', 'text'), grafana: text(values, 'links.grafana'), grafanaSource: need(values, 'links.grafana_source', 'text') },
     resource: need(values, 'resource', 'attributes'),
     telemetry: need(values, 'telemetry', 'boolean'),
     log: { level: choice(values, 'log.level', LOG_LEVEL), format: choice(values, 'log.format', LOG_FORMAT) },

@@ -46,6 +46,7 @@ export const LOG_FORMAT = choices('auto', 'json', 'text');
 
 const ZERO = duration(0);
 const HOUR = duration(60 * MINUTE);
+const DAY = duration(24 * HOUR);
 const MIB = 2 ** 20;
 
 const text = (value: string): Value => ({ kind: 'text', value });
@@ -91,7 +92,12 @@ export const SCHEMA: readonly Setting[] = [
   setting('queue.memory', size(MIB), room(32 * MIB), 'Encoded traces that wait in memory while the back-end is away.'),
   setting('queue.spool', size(0), room(256 * MIB), 'Traces that wait on disk after that, compressed; beyond, reading stops.'),
   setting('dead_letter.max', size(64 * 1024), room(16 * MIB), 'Size of the file that keeps what a back-end refused.'),
+  setting('store.enabled', { kind: 'boolean' }, { kind: 'boolean', value: true }, 'Keep finished starts for ls, show, tail, link and statistics.'),
+  setting('store.keep', time(HOUR, duration(90 * DAY)), length(duration(14 * DAY)), 'How long finished starts are kept.'),
+  setting('store.max', size(MIB), room(1024 * MIB), 'Size of the store of finished starts; beyond it the oldest go.'),
   setting('links.jaeger', { kind: 'url', use: 'web' }, text('http://localhost:16686'), 'Jaeger\'s page, for links.'),
+  setting('links.grafana', { kind: 'url', use: 'web' }, undefined, 'Grafana\'s page, for links.'),
+  setting('links.grafana_source', { kind: 'text' }, text('tempo'), 'The uid of the Tempo data source in Grafana.'),
   setting('resource', { kind: 'attributes' }, { kind: 'attributes', value: [] }, 'More resource attributes of every component.'),
   setting('telemetry', { kind: 'boolean' }, { kind: 'boolean', value: false }, 'Send the daemon\'s own metrics and traces too.'),
   setting('log.level', { kind: 'choice', of: LOG_LEVEL }, text('info'), 'What the daemon says of itself.'),

@@ -7,7 +7,7 @@ export const bytes = (value: number): Bytes => value as Bytes;
 
 type Unit = readonly [name: string, size: number];
 
-const TIMES: readonly Unit[] = [['h', 3600e9], ['m', 60e9], ['s', 1e9], ['ms', 1e6], ['us', 1e3], ['ns', 1]];
+const TIMES: readonly Unit[] = [['d', 86_400e9], ['h', 3600e9], ['m', 60e9], ['s', 1e9], ['ms', 1e6], ['us', 1e3], ['ns', 1]];
 const SIZES: readonly Unit[] = [['TiB', 2 ** 40], ['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10], ['B', 1]];
 const DECIMAL_SIZES: readonly Unit[] = [['TB', 1e12], ['GB', 1e9], ['MB', 1e6], ['kB', 1e3]];
 

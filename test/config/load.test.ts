@@ -34,7 +34,8 @@ sweep: 500ms
 limits: {held_deleted: 2GiB}
 queue: {memory: 64MiB, spool: 1GiB}
 dead_letter: {max: 1MB}
-links: {jaeger: http://jaeger:16686/base}
+store: {enabled: false, keep: 2d12h, max: 100MB}
+links: {jaeger: http://jaeger:16686/base, grafana: https://grafana, grafana_source: traces}
 resource: {z: 1, a: x, m: true}
 telemetry: true
 log: {level: debug, format: json}
@@ -51,7 +52,8 @@ log: {level: debug, format: json}
         tls: { ca: '/ca', cert: '/c', key: '/k' },
       },
       stateDir: '/state', hostId: '0123', settle: 1.5e9, patience: 300e9, lateness: { file: 0 }, rotateGrace: 3600e9, sweep: 5e8,
-      limits: { heldDeleted: 2 ** 31 }, queue: { memory: 64 * 2 ** 20, spool: 2 ** 30 }, deadLetter: { max: 1e6 }, links: { jaeger: 'http://jaeger:16686/base' },
+      limits: { heldDeleted: 2 ** 31 }, queue: { memory: 64 * 2 ** 20, spool: 2 ** 30 }, deadLetter: { max: 1e6 }, store: { enabled: false, keep: 60 * 3600e9, max: 1e8 },
+      links: { jaeger: 'http://jaeger:16686/base', grafana: 'https://grafana', grafanaSource: 'traces' },
       resource: [['a', 'x'], ['m', true], ['z', 1]], telemetry: true, log: { level: 'debug', format: 'json' },
     });
   });

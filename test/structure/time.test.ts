@@ -8,6 +8,7 @@ const CLOCKS = /\bDate\.|\bnew Date\b|\bTemporal\b|\bhrtime\b|\btimeOrigin\b|\bg
 /** None of these compares the time of day with an earlier one, but clock.ts, which is where the injected clock comes from. */
 const ALLOWED: Readonly<Record<string, string>> = {
   'src/cli/clock.ts': 'the machine’s wall clock, as an argument of everything else',
+  'src/cli/ls.ts': 'reads the moment of --since',
   'src/syntax/text.ts': 'reads a date as a moment',
 };
 
@@ -17,12 +18,15 @@ const ASKED: Readonly<Record<string, string>> = {
   'src/cli/daemon.ts': 'whether a start ended within the last ten minutes',
   'src/cli/demo.ts': 'the demonstration happens now',
   'src/cli/import.ts': '--shift-to-now',
+  'src/cli/keeping.ts': 'handed to the store',
+  'src/cli/ls.ts': '--since -1h',
   'src/cli/run.ts': '--from -1h',
   'src/engine/ledger.ts': 'how old a line is, bounded by the monotonic clock (due.ts)',
   'src/sources/register.ts': 'compared with times of change of files, which are of the same clock',
   'src/sources/follow.ts': 'compared with times of change of files, which are of the same clock',
   'src/sources/finder.ts': 'when a file left its path, for the state: compared with times of change of files',
   'src/sources/missed.ts': 'compared with times of change of files, which are of the same clock',
+  'src/store/store.ts': 'when a start was stored: kept by age, which may be off by what the clock is set',
   'src/delivery/deadletter.ts': 'the time on a dead letter',
 };
 

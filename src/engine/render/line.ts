@@ -1,3 +1,4 @@
+import type { Brief } from '../../model/brief.ts';
 import type { Span, Trace } from '../../model/trace.ts';
 import { duration } from '../../model/time.ts';
 import type { Duration } from '../../model/time.ts';
@@ -6,21 +7,33 @@ import { printable, shortId } from './safe.ts';
 import { uncovered } from './tree.ts';
 import { clock } from './words.ts';
 
+/** A trace in short. */
+export function brief(trace: Trace): Brief {
+  const slow = slowest(trace);
+  return {
+    traceId: trace.id, runtime: trace.runtime, episode: trace.episode, container: trace.container, outcome: trace.outcome,
+    errorType: trace.errorType, at: trace.at, wall: trace.wall, active: trace.active, schemes: trace.schemes, lastMark: trace.lastMark,
+    slowest: slow && { phase: slow.span.name, own: slow.own }, findings: trace.findings.map(({ id }) => id),
+  };
+}
+
+export const summaryLine = (trace: Trace, ascii = false): string => briefLine(brief(trace), ascii);
+
 /**
  * A finished start in one line, for `run`, `tail` and `demo`; no newline at the end:
  * `23:14:05.789Z urunc fa7d2b21caf8 ok 28.48ms wall 13.04ms active  slowest: create: wait for pids 8.622ms  trace 0123...`
  */
-export function summaryLine(trace: Trace, ascii = false): string {
+export function briefLine(start: Brief, ascii = false): string {
   const clean = (text: string, max: number): string => printable(text, max, ascii);
-  const outcome = trace.errorType === undefined ? trace.outcome : `${trace.outcome} (${clean(trace.errorType, 40)}, last mark: ${clean(trace.lastMark, 60)})`;
+  const outcome = start.errorType === undefined ? start.outcome : `${start.outcome} (${clean(start.errorType, 40)}, last mark: ${clean(start.lastMark, 60)})`;
   const head = [
-    clock(trace.at).time, clean(trace.runtime, 24), shortId(trace.container, ascii), outcome,
-    clean(human(trace.wall), 16), 'wall', clean(human(trace.active), 16), 'active',
+    clock(start.at).time, clean(start.runtime, 24), shortId(start.container, ascii), outcome,
+    clean(human(start.wall), 16), 'wall', clean(human(start.active), 16), 'active',
   ].join(' ');
-  const slow = slowest(trace);
-  const named = slow === undefined ? [] : [`slowest: ${clean(slow.span.name, 60)} ${clean(human(slow.own), 16)}`];
-  const found = trace.findings.length === 0 ? [] : [`! ${trace.findings.map((finding) => clean(finding.id, 40)).join(' ')}`];
-  return [head, ...named, ...found, `trace ${clean(trace.id, 32)}`].join('  ');
+  const { slowest: slow } = start;
+  const named = slow === undefined ? [] : [`slowest: ${clean(slow.phase, 60)} ${clean(human(slow.own), 16)}`];
+  const found = start.findings.length === 0 ? [] : [`! ${start.findings.map((id) => clean(id, 40)).join(' ')}`];
+  return [head, ...named, ...found, `trace ${clean(start.traceId, 32)}`].join('  ');
 }
 
 /**
