@@ -7,6 +7,7 @@ import type { Event } from './event.ts';
 import { completion, quiet, reachOf } from './judge.ts';
 import { decide } from './scheme.ts';
 import type { Decision } from './scheme.ts';
+import type { Holes } from './template.ts';
 import type { Tombstone } from './tombstone.ts';
 
 /** An episode spans this much log time at most (design.md 3). */
@@ -81,7 +82,11 @@ export class OpenEpisode {
     for (let at = events.length - 1; at >= 0; at--) {
       const known = events[at];
       if (known === undefined || (this.#sorted && known.time < event.time)) break;
-      if (same(known, event)) return false;
+      if (same(known, event)) {
+        // Which copy was read first must not show.
+        if (isBefore(event.line, known.line)) events[at] = event;
+        return false;
+      }
     }
     if (event.time < (events[events.length - 1]?.time ?? event.time)) this.#sorted = false;
     events.push(event);
@@ -216,5 +221,15 @@ export class OpenEpisode {
   }
 }
 
+/** One line, whether it was read once or in two logs that write it differently (a journal as text and as JSON). */
 const same = (a: Event, b: Event): boolean =>
-  a.spelling === b.spelling && a.time === b.time && a.handle === b.handle && a.container === b.container && (a.holes === b.holes || a.line === b.line);
+  a.spelling === b.spelling && a.time === b.time && a.handle === b.handle && a.container === b.container && (a.line === b.line || sameHoles(a.holes, b.holes));
+
+/** Of two copies the shorter one is kept: the record with less around it. */
+const isBefore = (a: string, b: string): boolean => (a.length === b.length ? a < b : a.length < b.length);
+
+function sameHoles(a: Holes | undefined, b: Holes | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}
