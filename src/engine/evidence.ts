@@ -1,5 +1,6 @@
 /** Raw lines as evidence: cut to what back-ends keep, and each given to one span. */
 import type { LooseReason, SpanEvent } from '../model/trace.ts';
+import type { Duration } from '../model/time.ts';
 import type { Draft } from './draft.ts';
 import type { Placed } from './groups.ts';
 
@@ -33,6 +34,9 @@ export function spanEvent(placed: Placed, name: string, reason: LooseReason | un
         : [['log.record.original', cut(event.line)], ['shimtrace.loose', reason], ['shimtrace.mark', event.spelling.text]],
   };
 }
+
+/** A finding on the root, at the time of its first proof. */
+export const findingEvent = (id: string, offset: Duration): SpanEvent => ({ name: `finding: ${id}`, offset, attributes: [['shimtrace.finding', id]] });
 
 /**
  * Whether a mark's line goes to this span. Each goes to one: of the spans of the mark's own component that it bounds, the

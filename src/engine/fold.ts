@@ -65,6 +65,7 @@ export const rootId = (trace: string, runtime: CompiledRuntime): string =>
 /** What the spans of a trace are made from. */
 export interface Details {
   readonly id: string;
+  readonly at: Nanos;
   readonly episode: Episode;
   readonly last: Placed;
   readonly gaps: number;
@@ -97,6 +98,7 @@ export function fold(episode: Episode): Trace {
   const found = findingsOf({ episode, resolved, clock, arranged, gaps, wall: root.end, failure });
   const details: Details = {
     id: episode.traceId,
+    at,
     episode,
     last,
     gaps,

@@ -3,10 +3,11 @@
  * as the rest of a span, and statistics, alerts and one-line summaries never look at it.
  */
 import type { Attributes, Certainty, Credit, Link, Span, SpanEvent, SpanKind } from '../model/trace.ts';
+import { between } from '../model/time.ts';
 import type { Duration } from '../model/time.ts';
 import type { Draft } from './draft.ts';
 import type { Placed } from './groups.ts';
-import { owns, spanEvent } from './evidence.ts';
+import { findingEvent, owns, spanEvent } from './evidence.ts';
 import { errorType, nameOf, schemeNames } from './fold.ts';
 import type { Details } from './fold.ts';
 import { spanId } from './identity.ts';
@@ -141,7 +142,7 @@ function ownAttributes({ marked, episode }: Details, draft: Draft): Attributes {
   const found = marked.get(draft);
   const step = Math.max(from.event.step, to.event.step);
   const all: Attribute[] = [...attributes, ...ends.filter(([, text]) => text !== '')];
-  if (found !== undefined) all.push(['shimtrace.finding', found]);
+  if (found !== undefined) all.push(['shimtrace.finding', found.join(' ')]);
   if (step > 1) all.push(['shimtrace.step_ns', step]);
   if (draft.error !== undefined) all.push(['error.type', 'failed']);
   return all.sort(byName);
@@ -157,6 +158,8 @@ function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
   if (draft.to.event !== draft.from.event) take(draft.to);
   if (at > 0) return events;
   for (const { placed, reason } of details.loose) events.push(spanEvent(placed, nameOf(placed), reason));
+  // One each, since back-ends find a list only by the whole of it.
+  for (const { id, evidence: [first] } of details.findings) events.push(findingEvent(id, first === undefined ? draft.start : between(details.at, first.time)));
   return events.sort((a, b) => a.offset - b.offset);
 }
 

@@ -4,11 +4,11 @@ import { built } from './support.ts';
 
 const { Ledger, LEDGER_DEFAULTS }: typeof import('../../src/engine/ledger.ts') = await built('engine/ledger');
 const { compile }: typeof import('../../src/engine/compile.ts') = await built('engine/compile');
-const { runtime }: typeof import('../../src/runtimes/urunc.ts') = await built('runtimes/urunc');
 const { nanos, steady }: typeof import('../../src/model/time.ts') = await built('model/time');
 const { sourceKey }: typeof import('../../src/model/source.ts') = await built('model/source');
 
-const [path = '', size = '65536'] = process.argv.slice(2);
+const [path = '', name = 'urunc', size = '65536'] = process.argv.slice(2);
+const { runtime }: typeof import('../../src/runtimes/urunc.ts') = await built(`runtimes/${name}`);
 const clock = { now: () => nanos(1_800_000_000_000_000_000n), steady: () => steady(0) };
 const ledger = new Ledger([compile(runtime)], { ...LEDGER_DEFAULTS, hostId: 'bench' });
 const source = ledger.begin({ key: sourceKey('bench'), name: 'bench', fresh: true, rank: 0 });
@@ -32,4 +32,4 @@ settle();
 closeSync(fd);
 const { user, system } = process.cpuUsage(before);
 const lines = ledger.readings()[0]?.verdicts.lines ?? 0;
-process.stdout.write(`${JSON.stringify({ lines, traces, spans, cpu: (user + system) / 1e6 })}\n`);
+process.stdout.write(`${JSON.stringify({ lines, traces, spans, cpu: (user + system) / 1e6, peak: process.resourceUsage().maxRSS / 1024 })}\n`);

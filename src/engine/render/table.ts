@@ -86,7 +86,7 @@ function rowsOf(trace: Trace, paper: Paper, brief: boolean): Row[] {
 function notes(span: Span): string {
   const words = [span.waits && 'waiting', span.incomplete && 'incomplete', span.error !== undefined && !span.incomplete && 'error'];
   const [, found] = span.parent === undefined ? [] : (span.attributes.find(([name]) => name === 'shimtrace.finding') ?? []);
-  const signs = typeof found === 'object' ? found.map((id) => `  ! ${id}`) : [];
+  const signs = typeof found === 'string' ? found.split(' ').map((id) => `  ! ${id}`) : [];
   return [...words.filter((word) => word !== false).map((word) => `  ${word}`), ...signs].join('');
 }
 
