@@ -71,8 +71,8 @@ function bury(
     container,
     ...(episode.subject !== container && { subject: episode.subject }),
     ...(runtime.keyed && {
-      containers: [...new Set(members.flatMap((event) => event.container ?? []))],
-      handles: [...new Set(members.flatMap((event) => event.handle ?? []))],
+      containers: distinct(members, ({ container: name }) => name),
+      handles: distinct(members, ({ handle }) => handle),
     }),
     ...(episode.rule.name !== 'start' && { episode: episode.rule.name }),
     traceId: episodeId(hostId, runtime, container, opened),
@@ -91,3 +91,15 @@ const previousOf = (tombstone: Tombstone, runtime: CompiledRuntime): Previous =>
   rootId: rootId(tombstone.traceId, runtime),
   why: tombstone.outcome === 'created' ? 'created' : 'late_completion',
 });
+
+function distinct(events: readonly Event[], of: (event: Event) => string | undefined): string[] {
+  const found: string[] = [];
+  let last: string | undefined;
+  for (const event of events) {
+    const name = of(event);
+    if (name === undefined || name === last) continue;
+    last = name;
+    if (!found.includes(name)) found.push(name);
+  }
+  return found;
+}

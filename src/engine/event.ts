@@ -48,7 +48,7 @@ export class PlainEvent implements Event {
   readonly row: number;
   kept: boolean;
 
-  constructor(time: Nanos, spelling: Spelling, line: string, container: string | undefined, at: Pick<Event, 'source' | 'rank' | 'offset' | 'row' | 'kept'>) {
+  constructor(time: Nanos, spelling: Spelling, line: string, container: string | undefined, at: Place) {
     this.time = time;
     this.spelling = spelling;
     this.line = line;
@@ -82,6 +82,69 @@ export class PlainEvent implements Event {
 
   get command(): undefined {
     return undefined;
+  }
+}
+
+/** Whom a line names, and what its holes held. */
+export interface Telling {
+  readonly holes: Holes | undefined;
+  readonly container: string | undefined;
+  readonly handle: string | undefined;
+  readonly also: string | undefined;
+  readonly command: string | undefined;
+}
+
+/** Where a line stood. */
+export type Place = Pick<Event, 'source' | 'rank' | 'offset' | 'row' | 'kept'>;
+
+/** An event of a runtime whose lines name processes and sandboxes: many to a start, so their texts wait outside of the heap. */
+export class ToldEvent implements Event {
+  readonly time: Nanos;
+  readonly step: Duration;
+  readonly guest: Nanos | undefined;
+  readonly spelling: Spelling;
+  readonly holes: Holes | undefined;
+  container: string | undefined;
+  readonly handle: string | undefined;
+  readonly also: string | undefined;
+  readonly command: string | undefined;
+  readonly source: SourceId;
+  readonly rank: number;
+  readonly offset: number;
+  readonly row: number;
+  kept: boolean;
+  readonly #bytes: Buffer;
+  readonly #from: number;
+  readonly #to: number;
+
+  constructor(time: Nanos, entry: Pick<Event, 'step'> & { readonly guest?: Nanos | undefined }, spelling: Spelling, telling: Telling, place: Place, bytes: Buffer, from: number, length: number) {
+    this.time = time;
+    this.step = entry.step;
+    this.guest = entry.guest;
+    this.spelling = spelling;
+    this.holes = telling.holes;
+    this.container = telling.container;
+    this.handle = telling.handle;
+    this.also = telling.also;
+    this.command = telling.command;
+    this.source = place.source;
+    this.rank = place.rank;
+    this.offset = place.offset;
+    this.row = place.row;
+    this.kept = place.kept;
+    this.#bytes = bytes;
+    this.#from = from;
+    this.#to = from + length;
+  }
+
+  get line(): string {
+    return this.#bytes.toString('utf8', this.#from, this.#to);
+  }
+
+  /** Whether the text holds these bytes, without making it a string. */
+  says(words: Buffer): boolean {
+    const at = this.#bytes.indexOf(words, this.#from);
+    return at >= 0 && at + words.length <= this.#to;
   }
 }
 

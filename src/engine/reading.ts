@@ -4,8 +4,9 @@ import type { SourceId, SourceInfo } from '../model/source.ts';
 import { between, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource, Match, Spelling } from './compile.ts';
-import { PlainEvent } from './event.ts';
-import type { Event } from './event.ts';
+import { Arena } from './arena.ts';
+import { PlainEvent, ToldEvent } from './event.ts';
+import type { Event, Telling } from './event.ts';
 import type { CompiledNames } from './names.ts';
 import { nameFrom } from './template.ts';
 import type { Holes, Name } from './template.ts';
@@ -99,6 +100,11 @@ export class Reading {
   earliest: Nanos | undefined;
   #groups: readonly Group[];
   readonly #identifiers: ReadonlySet<string>;
+  readonly #arena = new Arena();
+  /** The line at hand. */
+  #bytes: Buffer = Buffer.alloc(0);
+  #start = 0;
+  #end = 0;
   /** Number of the line at hand; undefined: the source was not read from its first byte. */
   #row: number | undefined;
   #begun = false;
@@ -154,6 +160,9 @@ export class Reading {
       count(this.verdicts.ignored, 'empty line');
       return;
     }
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
     let refusal: Refusal | undefined;
     let unknown = false;
     let writer: string | undefined;
@@ -161,6 +170,7 @@ export class Reading {
       const entry = group.syntax.read(bytes, start, end);
       if (typeof entry === 'string') {
         if (pasted && SEVERAL.has(entry) && this.#parts(group.syntax, bytes, start, end, offset)) return;
+        writer ??= group.syntax.writer?.();
         if (refusal === undefined || FOREIGN.has(refusal)) refusal = entry;
         continue;
       }
@@ -242,20 +252,17 @@ export class Reading {
     const container = told(other?.container ?? own.container, entry, holes);
     const at = { source: this.id, rank: this.info.rank, offset, row: this.#row ?? 0, kept: this.info.kept === true };
     if (!source.runtime.keyed && holes === undefined) return this.#gather(new PlainEvent(time, spelling, entry.line(), container, at), NOBODY, source.runtime, this);
-    const event: Event = {
-      time,
-      step: entry.step,
-      guest: entry.guest,
-      spelling,
+    const telling: Telling = {
       holes,
-      line: entry.line(),
       container,
       handle: firstTold(other === undefined || other.handles.length === 0 ? own.handles : other.handles, entry, holes),
       also: told(other?.also, entry, holes),
       command: source.command === undefined ? undefined : entry.get(source.command),
-      ...at,
     };
-    return this.#gather(event, whom(own.sandbox, other, entry, holes), source.runtime, this);
+    const named = whom(own.sandbox, other, entry, holes);
+    const from = this.#arena.keep(this.#bytes, this.#start, this.#end);
+    const event = new ToldEvent(time, entry, spelling, telling, at, this.#arena.bytes, from, this.#end - this.#start);
+    return this.#gather(event, named, source.runtime, this);
   }
 
   /** Whether a start seen at this time, but not its beginning, may have begun before the first line of the log. */

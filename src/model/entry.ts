@@ -54,6 +54,8 @@ export interface Syntax {
    * next; what stands before the first is lost. Empty: it cannot be told. To be read one by one, each as a line of its own.
    */
   parts?(bytes: Buffer, start: number, end: number): readonly number[];
+  /** Who wrote the line that `read` was given last, as syslog says before it, also where the line itself was refused. */
+  writer?(): string | undefined;
 }
 
 /** Moments that a log line may honestly carry: 2000-01-01 to 2100-01-01. Others are refused, never clamped in silence. */

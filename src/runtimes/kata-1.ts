@@ -57,7 +57,7 @@ export const runtime: Runtime<Mark> = {
       names: { container: '{container}', sandbox: '{sandbox}', handle: ['pid {pid}', 'pid {syslog.pid}'] },
       command: 'command',
       fields: [],
-      spelling: ['msg', 'command', 'name'],
+      spelling: ['msg', 'level', 'command', 'name'],
       marks: {
         'kata-runtime': {
           'create begun': begun('create'),

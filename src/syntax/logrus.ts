@@ -28,4 +28,4 @@ function parts(bytes: Buffer, start: number, end: number): readonly number[] {
   }
 }
 
-export const logrus: Syntax = { name: 'logrus', read, parts };
+export const logrus: Syntax = { name: 'logrus', read, parts, writer: () => prefix.get('identifier') };

@@ -1,6 +1,7 @@
 /** Spans that take longer than they should, and logs that say more than is good. */
 import type { SlowRule, VerboseRule } from '../../model/findings.ts';
 import { duration } from '../../model/time.ts';
+import { ToldEvent } from '../event.ts';
 import { evidence } from './findings.ts';
 import type { About, Facts } from './findings.ts';
 import { length, percent } from './words.ts';
@@ -25,8 +26,17 @@ export function slow(rule: SlowRule, { arranged, wall }: Facts): About[] {
   });
 }
 
+/** As bytes, made once. */
+const known = new WeakMap<VerboseRule, readonly Buffer[]>();
+
+function wordsOf(rule: VerboseRule): readonly Buffer[] {
+  const words = known.get(rule) ?? rule.words.map((text) => Buffer.from(text));
+  known.set(rule, words);
+  return words;
+}
+
 export function verbose(rule: VerboseRule, { resolved: { all } }: Facts): About[] {
-  const first = all.find(({ event }) => rule.words.some((words) => event.line.includes(words)));
+  const first = all.find(({ event }) => event instanceof ToldEvent && wordsOf(rule).some((words) => event.says(words)));
   if (first === undefined) return [];
   return [{
     span: undefined,
