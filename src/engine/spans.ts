@@ -159,7 +159,7 @@ function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
   if (at > 0) return events;
   for (const { placed, reason } of details.loose) events.push(spanEvent(placed, nameOf(placed), reason));
   // One each, since back-ends find a list only by the whole of it.
-  for (const { id, evidence: [first] } of details.findings) events.push(findingEvent(id, first === undefined ? draft.start : between(details.at, first.time)));
+  for (const { id, evidence: [first] } of details.findings) if (first !== undefined) events.push(findingEvent(id, between(details.at, first.time)));
   return events.sort((a, b) => a.offset - b.offset);
 }
 
