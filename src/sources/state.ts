@@ -6,8 +6,12 @@ import type { FileRecord } from './record.ts';
 import { codeOf, reasonOf } from './report.ts';
 import type { Log, Problem } from './report.ts';
 
-/** Format of the state file. A reader refuses a newer one: going on without it would send everything twice. */
-export const STATE_VERSION = 1;
+/**
+ * Format of the state file. A reader refuses a newer one: going on without it would send everything twice, or lose what only
+ * the new one says. 2: lines of starts under way may stand in the memory, and their logs be let go. 1 is read, and becomes 2.
+ */
+export const STATE_VERSION = 2;
+const OLDEST_READ = 1;
 
 export interface SavedState {
   /** Counts the saves. */
@@ -175,7 +179,7 @@ function parseBody(path: string, body: string): Parsed {
     return { kind: 'refused', problem: { kind: 'state_newer', what: 'the state was written by a newer shimtrace', where: path, why, todo } };
   }
   const list = object?.['files'];
-  if (version !== STATE_VERSION || typeof generation !== 'number' || !Array.isArray(list)) {
+  if (typeof version !== 'number' || version < OLDEST_READ || typeof generation !== 'number' || !Array.isArray(list)) {
     return { kind: 'damaged', why: 'it is no state of shimtrace' };
   }
   const files: FileRecord[] = [];

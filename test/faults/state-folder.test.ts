@@ -62,15 +62,31 @@ describe('F5: the state is', () => {
   test('U1: of a newer version: refused in a sentence, left as it is, and what it asks for works', async () => {
     await using scene = await Scene.open();
     await ran(scene);
-    const newer = signed({ version: 2, generation: 9, everything: 'else' });
+    const newer = signed({ version: 3, generation: 9, everything: 'else' });
     writeFileSync(join(scene.state, CURRENT), newer);
     const daemon = scene.daemon();
     expect(await daemon.ended(10_000)).toMatchObject({ code: EXIT_IO });
-    expect(daemon.said).toMatch(/state\.json: the state was written by a newer shimtrace \(it has format 2, this one knows 1\)\. Run the newer version, or give this one another folder with --state-dir/);
+    expect(daemon.said).toMatch(/state\.json: the state was written by a newer shimtrace \(it has format 3, this one knows 2\)\. Run the newer version, or give this one another folder with --state-dir/);
     expect(readFileSync(join(scene.state, CURRENT), 'utf8')).toBe(newer);
   });
 
-  test('U1: of an older version: there is none yet, so it is nobody’s: the previous one is used', async () => {
+  test('U1: of the version before: it goes on from there, and is written anew', async () => {
+    await using scene = await Scene.open();
+    await ran(scene);
+    const [body = ''] = readFileSync(join(scene.state, CURRENT), 'utf8').split('\n');
+    const old: unknown = JSON.parse(body, (key: string, value: unknown) => (key === 'kept' ? undefined : key === 'version' ? 1 : value));
+    writeFileSync(join(scene.state, CURRENT), signed(old));
+    const requests = scene.receiver.requests.length;
+    const daemon = scene.daemon();
+    await scene.deliver(1, daemon);
+    await scene.stop(daemon);
+    // Only the new start was sent: the old state was understood.
+    expect(scene.receiver.requests.length - requests).toBe(1);
+    expect(scene.doubles).toEqual([]);
+    expect(readFileSync(join(scene.state, CURRENT), 'utf8')).toContain('"version":2');
+  });
+
+  test('U1: of a version that never was: it is nobody’s, the previous one is used', async () => {
     await using scene = await Scene.open();
     await ran(scene);
     writeFileSync(join(scene.state, CURRENT), signed({ version: 0, generation: 1, files: [] }));

@@ -66,7 +66,7 @@ describe('state', () => {
   });
 
   it('U1: refuses a newer format in a sentence', () => {
-    const body = JSON.stringify({ version: 2, generation: 1 });
+    const body = JSON.stringify({ version: 3, generation: 1 });
     writeFileSync(folder.at('state.json'), `${body}\nsha256:${hash('sha256', body)}\n`);
     expect(state().load()).toMatchObject({ kind: 'refused', problem: { kind: 'state_newer' } });
   });
