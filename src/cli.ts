@@ -2,6 +2,7 @@ import process from 'node:process';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EXIT, Stop } from './cli/exit.ts';
 import { harmless } from './cli/problem.ts';
+import type { TestFlags } from './cli/alertstest.ts';
 import type { ImportFlags } from './cli/import.ts';
 import type { LinkFlags } from './cli/link.ts';
 import type { LsFlags } from './cli/ls.ts';
@@ -59,6 +60,7 @@ function program(): Command {
   addLink(top);
   addDemo(top);
   addCheck(top);
+  addAlerts(top);
   top.command('version').description('print the version').action(() => void process.stdout.write(`shimtrace ${version()}\n`));
   for (const command of top.commands) command.exitOverride().configureOutput(SAFELY).showHelpAfterError(`(shimtrace ${command.name()} --help tells more)`);
   return top;
@@ -101,6 +103,7 @@ function addRun(top: Command): void {
     .option('--state-dir <dir>', 'where to remember what was sent')
     .option('--host-id <id>', 'host id that goes into every trace id')
     .option('--from <place>', 'where to begin in files seen for the first time: beginning, end, or a time ago such as -1h')
+    .option('--listen <host:port>', 'where Prometheus finds metrics (default 127.0.0.1:9464), or off')
     .option('--config <file>', 'configuration (default /etc/shimtrace/shimtrace.yaml, if there)')
     .option('--log-level <level>', 'trace, debug, info, warn or error')
     .addHelpText('after', examples(
@@ -226,6 +229,23 @@ function addDemo(top: Command): void {
       const { demo } = await import('./cli/demo.ts');
       await demo(flags);
     });
+}
+
+function addAlerts(top: Command): void {
+  const alerts = top.command('alerts').description('alert rules: try one');
+  alerts
+    .command('test')
+    .description('send what a rule would send for one start, whether it was slow or not')
+    .argument('<rule>')
+    .argument('[file]', 'a log; its last start is taken')
+    .option('--container <prefix>', 'the last start of a container whose id begins so', prefix)
+    .option('--config <file>', 'configuration (default /etc/shimtrace/shimtrace.yaml, if there)')
+    .addHelpText('after', examples('shimtrace alerts test slow-start /var/log/urunc/timestamps.log'))
+    .action(async (rule: string, file: string | undefined, flags: TestFlags) => {
+      const { testAlert } = await import('./cli/alertstest.ts');
+      await testAlert(rule, file, flags);
+    });
+  for (const command of alerts.commands) command.exitOverride().configureOutput(SAFELY).showHelpAfterError(`(shimtrace alerts ${command.name()} --help tells more)`);
 }
 
 function addCheck(top: Command): void {

@@ -10,14 +10,23 @@ export type Logger = (level: Level, event: string, fields?: Readonly<Record<stri
 
 const SHOWN: Readonly<Record<number, string>> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'WARN', 50: 'ERROR' };
 
+export interface OwnLog {
+  readonly log: Logger;
+  /** From now on this and what is more important. */
+  setLevel(level: Level): void;
+}
+
 /** The daemon's own log on standard error: JSON for machines, one readable line each on a terminal. */
-export function createLogger(level: Level, format: 'auto' | 'json' | 'text'): Logger {
+export function createLogger(level: Level, format: 'auto' | 'json' | 'text'): OwnLog {
   const text = format === 'text' || (format === 'auto' && process.stderr.isTTY);
   const stderr = pino.destination({ dest: 2, sync: true });
   const options = { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
   const logger = text ? pino(options, { write: (line: string) => stderr.write(readable(line)) }) : pino(options, { write: (line: string) => stderr.write(tame(line)) });
-  return (at, event, fields = {}) => {
-    if (logger.isLevelEnabled(at)) logger[at]({ event, ...fields });
+  return {
+    log: (at, event, fields = {}) => {
+      if (logger.isLevelEnabled(at)) logger[at]({ event, ...fields });
+    },
+    setLevel: (now) => void (logger.level = now),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Finished logs as traces: what `show` and `why` share. */
 import process from 'node:process';
 import { Ledger } from '../engine/ledger.ts';
+import type { Config } from '../config/config.ts';
 import type { Trace } from '../model/trace.ts';
 import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
@@ -11,6 +12,7 @@ import { loadRuntimes } from './runtimes.ts';
 import { checkPins, ledgerOptions, settingsOrStop } from './settings.ts';
 
 export interface LogFlags {
+  readonly config?: string;
   readonly container?: string;
   readonly hostId?: string;
   readonly runtime?: string;
@@ -21,6 +23,7 @@ export interface LogFlags {
 export interface Logs {
   readonly ledger: Ledger;
   readonly host: Host;
+  readonly config: Config;
   /** As they settle, those that were asked for. Problems go to standard error. */
   traces(): AsyncGenerator<Trace>;
 }
@@ -34,11 +37,11 @@ export async function openLogs(files: readonly string[], flags: LogFlags): Promi
   const runtimes = await loadRuntimes();
   checkPins(runtimes, flags.runtime, flags.scheme, EXIT.usage);
   // The same settings as the daemon's: what is shown here has the ids of what was sent.
-  const config = settingsOrStop({ hostId: flags.hostId }, runtimes);
+  const config = settingsOrStop({ config: flags.config, hostId: flags.hostId }, runtimes);
   const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);
   const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), { ...ledgerOptions(config, host), rawClock: flags.rawClock === true });
   const archives = openFiles(files);
-  return { ledger, host, traces: () => tracesOf(archives, ledger, flags) };
+  return { ledger, host, config, traces: () => tracesOf(archives, ledger, flags) };
 }
 
 async function* tracesOf(archives: ReturnType<typeof openFiles>, ledger: Ledger, flags: LogFlags): AsyncGenerator<Trace> {

@@ -21,17 +21,21 @@ import type { Logger } from './logger.ts';
 import { places } from './places.ts';
 import { problemText } from './problem.ts';
 import { loadRuntimes } from './runtimes.ts';
-import { ledgerOptions, settingsOrStop } from './settings.ts';
+import { ledgerOptions, loadedOrStop } from './settings.ts';
 import { stateFolder } from './statefolder.ts';
 import { storedMemory } from './stored.ts';
 import { SilenceWatch } from './silence.ts';
 import { selfTelemetry } from './self.ts';
+import { version } from './version.ts';
+import { Reload } from './reload.ts';
+import { Watch } from './watch.ts';
 
 export interface RunFlags {
   readonly config?: string;
   readonly file?: readonly string[];
   readonly from?: string;
   readonly hostId?: string;
+  readonly listen?: string;
   readonly logLevel?: string;
   readonly otlp?: string;
   readonly stateDir?: string;
@@ -43,8 +47,9 @@ const FLUSH_MS = 3_000;
 /** `shimtrace run`: until SIGTERM (exit 0) or SIGINT (130). */
 export async function run(flags: RunFlags): Promise<ExitCode> {
   const runtimes = await loadRuntimes();
-  const config = settingsOrStop(flags, runtimes);
-  const log = createLogger(config.log.level, config.log.format);
+  const { config, settings } = loadedOrStop(flags, runtimes);
+  const own = createLogger(config.log.level, config.log.format);
+  const { log } = own;
   const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);
   if (host.warning !== undefined) log('warn', 'host_id', { text: host.warning });
   const folder = stateFolder(config, process.env);
@@ -53,13 +58,17 @@ export async function run(flags: RunFlags): Promise<ExitCode> {
   try {
     const patterns = places(config, runtimes, log);
     const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), ledgerOptions(config, host));
-    return await follow({ flags, config, log, host, folder, ledger, patterns });
+    const watch = new Watch({ config, runtimes, ledger, host, log, history: undefined });
+    const reload = new Reload({ flags, runtimes, own, watch }, settings);
+    process.on('SIGHUP', () => reload.now());
+    return await follow({ watch, flags, config, log, host, folder, ledger, patterns });
   } finally {
     lock.release();
   }
 }
 
 interface Setting {
+  readonly watch: Watch;
   readonly flags: RunFlags;
   readonly config: Config;
   readonly log: Logger;
@@ -70,7 +79,7 @@ interface Setting {
 }
 
 async function follow(setting: Setting): Promise<ExitCode> {
-  const { config, log, host, folder, ledger, patterns, flags } = setting;
+  const { config, log, host, folder, ledger, patterns, flags, watch } = setting;
   const state = new StateFile(folder, log);
   const loaded = state.load();
   if (loaded.kind === 'refused') throw new Stop(EXIT.io, problemText(loaded.problem));
@@ -91,7 +100,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
         return state.save(files, remembered);
       },
       pause: () => follower.pause(),
-      finished: new Finished(kept.observers, kept.known, log),
+      finished: new Finished([...kept.observers, ...watch.observers], kept.known, log),
     },
     terminalOutlet((line) => process.stdout.write(line)),
   );
@@ -103,7 +112,10 @@ async function follow(setting: Setting): Promise<ExitCode> {
     log: sourceLog(log),
     records: saved?.files ?? [],
     exclude: [folder],
-    onRead: () => daemon.read(),
+    onRead: () => {
+      daemon.read();
+      watch.read();
+    },
     onSweep: () => {
       daemon.settle();
       silence.look();
@@ -115,11 +127,15 @@ async function follow(setting: Setting): Promise<ExitCode> {
   const telemetry = await selfTelemetry({ config, ledger, follower, backEnd, state, log, host });
   await kept.listen();
   follower.start();
+  watch.start({
+    ledger, follower, patterns, queueLimit: config.queue.memory, version: version(),
+    stats: () => backEnd.stats, stateWritable: () => state.failing === undefined, now: () => systemClock.now(), steady: () => performance.now(),
+  });
   sayWhatIsWatched(setting, follower, backEnd);
   const code = await stopSignal(log);
   await follower.stop();
   daemon.finish();
-  await backEnd.stop(FLUSH_MS);
+  await Promise.all([backEnd.stop(FLUSH_MS), watch.stop()]);
   daemon.stop();
   kept.close();
   await telemetry?.stop();

@@ -12,6 +12,7 @@ import { LEDGER_DEFAULTS } from '../engine/ledger.ts';
 import type { LedgerOptions } from '../engine/ledger.ts';
 import { EXIT, Stop } from './exit.ts';
 import type { Host } from './host.ts';
+import { ruleComplaints } from './rules.ts';
 import type { KnownRuntime } from './runtimes.ts';
 
 export interface ConfigFlags extends Flags {
@@ -27,13 +28,22 @@ export function loadSettings(flags: ConfigFlags): Loaded & { readonly file: stri
   return { ...mergeFlags(loaded, flags, process.env), file: text === undefined ? undefined : file };
 }
 
+/** The same with what its rules and sources say about runtimes. Stops for a source whose runtime or version does not exist. */
+export function checkSettings<L extends Loaded>(loaded: L, runtimes: readonly KnownRuntime[]): L {
+  for (const source of loaded.config.sources) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
+  return { ...loaded, complaints: [...loaded.complaints, ...ruleComplaints(loaded, runtimes)] };
+}
+
 /** The configuration, or the end: a wrong one is never half used. */
-export function settingsOrStop(flags: ConfigFlags, runtimes: readonly KnownRuntime[]): Config {
-  const { config, complaints } = loadSettings(flags);
+export const settingsOrStop = (flags: ConfigFlags, runtimes: readonly KnownRuntime[]): Config => loadedOrStop(flags, runtimes).config;
+
+/** As settingsOrStop, with where each value comes from. */
+export function loadedOrStop(flags: ConfigFlags, runtimes: readonly KnownRuntime[]): Loaded {
+  const loaded = loadSettings(flags);
+  const complaints = [...loaded.complaints, ...ruleComplaints(loaded, runtimes)];
   if (complaints.some((complaint) => complaint.severity === 'error')) throw new Stop(EXIT.config, formatComplaints(complaints));
   if (complaints.length > 0) process.stderr.write(`${formatComplaints(complaints)}\n`);
-  for (const source of config.sources) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
-  return config;
+  return checkSettings(loaded, runtimes);
 }
 
 /** The engine's part of the configuration. */

@@ -1,3 +1,5 @@
+import { OCCASIONS, SEVERITIES } from '../model/alert.ts';
+import type { Rule, SinkSpec } from '../model/alert.ts';
 import type { Duration } from '../model/time.ts';
 import type { Attributes } from '../model/trace.ts';
 import { COMPRESSION, FROM, LINKS, LOG_FORMAT, LOG_LEVEL, SCHEMA, TRUST } from './schema.ts';
@@ -33,6 +35,12 @@ export interface Config {
   readonly deadLetter: { readonly max: Bytes };
   readonly store: { readonly enabled: boolean; readonly keep: Duration; readonly max: Bytes };
   readonly links: { readonly jaeger: string; readonly grafana: string | undefined; readonly grafanaSource: string };
+  readonly metrics: {
+    /** `HOST:PORT`, or `off`. */
+    readonly listen: string;
+  };
+  readonly alerts: readonly Rule[];
+  readonly notify: readonly SinkSpec[];
   /** In canonical order. */
   readonly resource: Attributes;
   readonly telemetry: boolean;
@@ -86,6 +94,9 @@ export function configOf(settings: Settings): Config {
     deadLetter: { max: need(values, 'dead_letter.max', 'size') },
     store: { enabled: need(values, 'store.enabled', 'boolean'), keep: need(values, 'store.keep', 'duration'), max: need(values, 'store.max', 'size') },
     links: { jaeger: need(values, 'links.jaeger', 'text'), grafana: text(values, 'links.grafana'), grafanaSource: need(values, 'links.grafana_source', 'text') },
+    metrics: { listen: need(values, 'metrics.listen', 'text') },
+    alerts: need(values, 'alerts', 'list').map(ruleOf),
+    notify: need(values, 'notify', 'list').flatMap(sinkOf),
     resource: need(values, 'resource', 'attributes'),
     telemetry: need(values, 'telemetry', 'boolean'),
     log: { level: choice(values, 'log.level', LOG_LEVEL), format: choice(values, 'log.format', LOG_FORMAT) },
@@ -106,6 +117,34 @@ function sourceOf(values: Values): SourceConfig {
     owner: get(values, 'owner', 'integer'),
     links: choice(values, 'links', LINKS),
   };
+}
+
+function ruleOf(values: Values): Rule {
+  return {
+    name: need(values, 'name', 'text'),
+    on: choice(values, 'on', OCCASIONS),
+    runtime: text(values, 'runtime'),
+    phase: need(values, 'phase', 'text'),
+    above: get(values, 'above', 'threshold'),
+    minSamples: need(values, 'min_samples', 'integer'),
+    open: need(values, 'open', 'boolean'),
+    severity: choice(values, 'severity', SEVERITIES),
+    cooldown: need(values, 'cooldown', 'duration'),
+    notify: get(values, 'notify', 'texts'),
+  };
+}
+
+/** None when it does not say what it is: complained about by then. */
+function sinkOf(values: Values): SinkSpec[] {
+  const name = need(values, 'name', 'text');
+  const headers = need(values, 'headers', 'headers');
+  const alertmanager = text(values, 'alertmanager');
+  if (alertmanager !== undefined) return [{ name, kind: 'alertmanager', url: alertmanager, headers }];
+  const webhook = text(values, 'webhook');
+  if (webhook !== undefined) return [{ name, kind: 'webhook', url: webhook, headers }];
+  const argv = get(values, 'command', 'texts');
+  if (argv !== undefined) return [{ name, kind: 'command', argv }];
+  return need(values, 'journal', 'boolean') ? [{ name, kind: 'journal' }] : [];
 }
 
 /** What each kind of value holds. */

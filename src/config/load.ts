@@ -2,8 +2,10 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yam
 import type { YAMLError } from 'yaml';
 import { configOf, defaultConfig, defaultSettings } from './config.ts';
 import type { Chosen, Config, Settings } from './config.ts';
+import { checkAlerts } from './alerts.ts';
 import type { Complaint } from './complaint.ts';
 import { SCHEMA } from './schema.ts';
+import type { Origin } from './values.ts';
 import type { Environment } from './substitute.ts';
 import { complain, originAt, rangeOf, walkRecord } from './walk.ts';
 import type { Walk } from './walk.ts';
@@ -14,9 +16,11 @@ export interface Loaded {
   /** The same as `config` by path, with where each value comes from. */
   readonly settings: Settings;
   readonly complaints: readonly Complaint[];
+  /** Where each value of the file stands, those of lists too (`alerts[0].phase`). */
+  readonly origins: ReadonlyMap<string, Origin>;
 }
 
-export const defaults: Loaded = { config: defaultConfig, settings: defaultSettings, complaints: [] };
+export const defaults: Loaded = { config: defaultConfig, settings: defaultSettings, complaints: [], origins: new Map() };
 
 /** A configuration is some kilobytes; more is a mistake, and YAML costs time. */
 const MAX_LENGTH = 256 * 1024;
@@ -57,7 +61,9 @@ function walkDocument(walk: Walk): Loaded {
   for (const [path, value] of written) settings.set(path, { value, origin: originAt(walk, walk.places.get(path) ?? [0, 0]) });
   const config = configOf(settings);
   crossCheck(walk, config);
-  return { config, settings, complaints: withoutHeaders(walk).toSorted(byPlace) };
+  checkAlerts(walk, config, settings);
+  const origins = new Map([...walk.places].map(([path, span]) => [path, originAt(walk, span)]));
+  return { config, settings, complaints: withoutHeaders(walk).toSorted(byPlace), origins };
 }
 
 /** What no setting can say alone. */
@@ -73,10 +79,10 @@ function crossCheck(walk: Walk, { otlp }: Config): void {
 
 /** Complaints that quote no line with a header on it: tokens do not belong into a journal. */
 function withoutHeaders(walk: Walk): Complaint[] {
-  const place = walk.places.get('otlp.headers');
-  if (place === undefined) return walk.complaints;
-  const [from, to] = place.map((at) => walk.counter.linePos(at).line);
-  const secret = (line: number): boolean => line >= (from ?? 0) && line <= (to ?? 0);
+  const places = [...walk.places].filter(([path]) => /(?:^|\.)headers$/.test(path));
+  if (places.length === 0) return walk.complaints;
+  const ranges = places.map(([, place]) => place.map((at) => walk.counter.linePos(at).line));
+  const secret = (line: number): boolean => ranges.some(([from = 0, to = 0]) => line >= from && line <= to);
   return walk.complaints.map((complaint) => {
     const { excerpt } = complaint;
     if (excerpt === undefined) return complaint;

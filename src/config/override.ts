@@ -15,6 +15,7 @@ export interface Flags {
   readonly hostId?: string | undefined;
   readonly from?: string | undefined;
   readonly logLevel?: string | undefined;
+  readonly listen?: string | undefined;
 }
 
 /** Where the configuration is read when nobody says otherwise, if it exists. */
@@ -41,10 +42,11 @@ export function mergeFlags(loaded: Loaded, flags: Flags, env: Environment): Load
   const options: readonly (readonly [string, string, string | undefined])[] = [
     ['--state-dir', 'state_dir', flags.stateDir], ['--host-id', 'host_id', flags.hostId],
     ['--from', 'from', flags.from], ['--log-level', 'log.level', flags.logLevel],
+    ['--listen', 'metrics.listen', flags.listen],
   ];
   for (const [name, path, text] of options) if (text !== undefined) put(settings, complaints, path, text, { kind: 'flag', name });
   if (flags.file !== undefined && flags.file.length > 0) putFiles(settings, complaints, flags.file);
-  return { config: configOf(settings), settings, complaints };
+  return { config: configOf(settings), settings, complaints, origins: loaded.origins };
 }
 
 /** An empty variable is as good as none (OpenTelemetry's rule, and ours). */

@@ -1,7 +1,7 @@
 import type { Attributes } from '../model/trace.ts';
 import type { SettingType } from './schema.ts';
 import { didYouMean } from './suggest.ts';
-import { formatDuration, formatSize, parseAgo, parseDuration, parseSize } from './units.ts';
+import { formatDuration, formatSize, parseAgo, parseDuration, parseSize, parseThreshold } from './units.ts';
 import type { Header, Value } from './values.ts';
 
 export type Reading = { readonly kind: 'value'; readonly value: Value; readonly warning?: string } | { readonly kind: 'bad'; readonly what: string };
@@ -21,8 +21,14 @@ export function readText(type: SettingType, text: string): Reading {
     case 'text':
     case 'path':
       return text.includes('\0') ? bad('holds a NUL character.') : good({ kind: 'text', value: text });
+    case 'name':
+      return /^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(text) ? good({ kind: 'text', value: text }) : bad(`${quote(text)} is not a name: letters, digits, "-" and "_", at most 64, a letter first.`);
     case 'url':
       return readUrl(type.use, text);
+    case 'listen':
+      return readListen(text);
+    case 'threshold':
+      return readThreshold(text);
     case 'choice':
       return type.of.includes(text) ? good({ kind: 'text', value: text }) : bad(`${quote(text)} is none of ${type.of.join(', ')}.${didYouMean(text, type.of)}`);
     case 'place':
@@ -44,6 +50,29 @@ export function readText(type: SettingType, text: string): Reading {
     default:
       return type satisfies never;
   }
+}
+
+/** Names of the host itself; whoever is on it may look. */
+const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])$/;
+
+function readListen(text: string): Reading {
+  if (text === 'off') return good({ kind: 'text', value: text });
+  //                          host                            port
+  const [, host, port] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined || Number(port) > 65_535) {
+    const meant = /^:?\d{1,5}$/.test(text) ? `127.0.0.1:${text.replace(':', '')}` : '127.0.0.1:9464';
+    return bad(`${quote(text)} is not an address to listen on. Write ${meant}, or off.`);
+  }
+  const value: Value = { kind: 'text', value: text };
+  if (LOOPBACK.test(host)) return good(value);
+  return { kind: 'value', value, warning: `everybody who reaches ${text} over the network can read the metrics; they ask for no password.` };
+}
+
+function readThreshold(text: string): Reading {
+  const value = parseThreshold(text);
+  if (value !== undefined) return good({ kind: 'threshold', value });
+  if (/^\d+$/.test(text)) return bad(`${quote(text)} has no unit. Write ${text.slice(0, 9)}s or ${text.slice(0, 9)}ms.`);
+  return bad(`${quote(text)} is neither a duration above 0 nor a factor over a percentile. ${hint({ kind: 'threshold' })}`);
 }
 
 function readDuration(type: SettingType & { readonly kind: 'duration' }, text: string): Reading {
@@ -74,7 +103,7 @@ function readInteger(type: SettingType & { readonly kind: 'integer' }, text: str
   return value < type.min || value > type.max ? bad(`${text} is not from ${type.min} to ${type.max}.`) : good({ kind: 'integer', value });
 }
 
-function readUrl(use: 'grpc' | 'web', text: string): Reading {
+function readUrl(use: 'grpc' | 'web' | 'hook', text: string): Reading {
   const url = URL.parse(text);
   // "localhost:4317" parses as a URL whose scheme is "localhost:".
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
@@ -82,7 +111,8 @@ function readUrl(use: 'grpc' | 'web', text: string): Reading {
     return bad(`${quote(text)} is not a URL. Write http://${host} or https://${host}.`);
   }
   // Never quoted: what stands before the @ is a password.
-  if (url.username !== '' || url.password !== '') return bad('holds a user or password. Use otlp.headers for access to a back-end.');
+  if (url.username !== '' || url.password !== '') return bad('holds a user or password. Put what gives access into headers.');
+  if (use === 'hook' && url.hash === '') return good({ kind: 'text', value: text });
   if (url.search !== '' || url.hash !== '') return bad(`${quote(text)} has a query or a fragment. Write only http://host:port.`);
   if (use === 'web') return good({ kind: 'text', value: text });
   if (url.pathname !== '/') return bad(`${quote(text)} has a path, and OTLP over gRPC takes none. Write ${url.protocol}//${url.host}`);
@@ -118,8 +148,14 @@ export function describeType(type: SettingType): string {
       return 'a text';
     case 'path':
       return 'a path';
+    case 'name':
+      return 'a name';
     case 'url':
       return 'a URL';
+    case 'listen':
+      return 'HOST:PORT or off';
+    case 'threshold':
+      return 'a duration or a factor';
     case 'choice':
       return `one of ${type.of.join(', ')}`;
     case 'place':
@@ -155,10 +191,14 @@ export function hint(type: SettingType): string {
       return 'Write http://host:port or https://host:port.';
     case 'texts':
       return 'Write "/var/log/x/*.log" or ["/a.log", "/b.log"].';
+    case 'threshold':
+      return 'Write 1s, 800ms or 1.5x p95 of 7d.';
     case 'headers':
     case 'attributes':
     case 'list':
     case 'text':
+    case 'name':
+    case 'listen':
     case 'path':
     case 'choice':
     case 'place':

@@ -1,3 +1,4 @@
+import { OCCASIONS, SEVERITIES, TOTAL } from '../model/alert.ts';
 import { duration, MILLISECOND, MINUTE, SECOND } from '../model/time.ts';
 import type { Duration } from '../model/time.ts';
 import { bytes } from './units.ts';
@@ -7,9 +8,15 @@ import type { Value } from './values.ts';
 /** What may be written for a setting. Both ends of a range are allowed. */
 export type SettingType =
   | { readonly kind: 'text' }
+  /** A word for rules and sinks: it becomes a label of metrics. */
+  | { readonly kind: 'name' }
   | { readonly kind: 'path' }
-  /** `grpc`: scheme, host and port only. */
-  | { readonly kind: 'url'; readonly use: 'grpc' | 'web' }
+  /** `grpc`: scheme, host and port only. `web`: a path, too. `hook`: and a query. */
+  | { readonly kind: 'url'; readonly use: 'grpc' | 'web' | 'hook' }
+  /** `HOST:PORT`, or `off`. */
+  | { readonly kind: 'listen' }
+  /** `1s`, or `1.5x p95 of 7d`. */
+  | { readonly kind: 'threshold' }
   | { readonly kind: 'choice'; readonly of: readonly string[] }
   /** One of these, or a duration before now: `-1h`. */
   | { readonly kind: 'place'; readonly of: readonly string[] }
@@ -67,6 +74,28 @@ const SOURCE: readonly Setting[] = [
   setting('links', { kind: 'choice', of: LINKS }, text('refuse'), 'What becomes of a name that is a symbolic link.'),
 ];
 
+const RULE: readonly Setting[] = [
+  setting('name', { kind: 'name' }, undefined, 'What the alert is called.', true),
+  setting('on', { kind: 'choice', of: OCCASIONS }, text('slow'), 'What is told: starts that were slow, or that failed or were never finished.'),
+  setting('runtime', { kind: 'text' }, undefined, 'Only starts of this runtime.'),
+  setting('phase', { kind: 'text' }, text(TOTAL), 'What is measured: total (less the gaps of the caller), the name of a phase, or "*" for any.'),
+  setting('above', { kind: 'threshold' }, undefined, 'What is too long: a duration, or a factor over what was usual, as 1.5x p95 of 7d.'),
+  setting('min_samples', { kind: 'integer', min: 2, max: 1_000_000 }, { kind: 'integer', value: 50 }, 'So many starts make what is usual; with fewer such a rule says nothing.'),
+  setting('open', { kind: 'boolean' }, { kind: 'boolean', value: false }, 'Tell it of a start under way as soon as it has taken too long.'),
+  setting('severity', { kind: 'choice', of: SEVERITIES }, text('warning'), 'Goes into the message, and becomes a label in Alertmanager.'),
+  setting('cooldown', time(ZERO, duration(24 * HOUR)), length(duration(10 * MINUTE)), 'After an alert, how long the next of the same kind is held back and counted.'),
+  setting('notify', { kind: 'texts' }, undefined, 'Names of the sinks that are told; without it all, and the journal where there is none.'),
+];
+
+const SINK: readonly Setting[] = [
+  setting('name', { kind: 'name' }, undefined, 'What rules call it.', true),
+  setting('alertmanager', { kind: 'url', use: 'web' }, undefined, 'Address of an Alertmanager, without /api/v2/alerts.'),
+  setting('webhook', { kind: 'url', use: 'hook' }, undefined, 'Address that is sent a POST with JSON.'),
+  setting('headers', { kind: 'headers' }, { kind: 'headers', value: [] }, 'Headers of these requests, such as an access token.'),
+  setting('command', { kind: 'texts' }, undefined, 'A program and its arguments, a list; it gets the JSON on standard input.'),
+  setting('journal', { kind: 'boolean' }, { kind: 'boolean', value: false }, "A line in the daemon's own log."),
+];
+
 /** What holds for a source of which nothing is said. */
 export const SOURCE_DEFAULTS = SOURCE.flatMap(({ path, default: preset }): [string, Value][] => (preset === undefined ? [] : [[path, preset]]));
 
@@ -100,6 +129,9 @@ export const SCHEMA: readonly Setting[] = [
   setting('links.grafana_source', { kind: 'text' }, text('tempo'), 'The uid of the Tempo data source in Grafana.'),
   setting('resource', { kind: 'attributes' }, { kind: 'attributes', value: [] }, 'More resource attributes of every component.'),
   setting('telemetry', { kind: 'boolean' }, { kind: 'boolean', value: false }, 'Send the daemon\'s own metrics and traces too.'),
+  setting('metrics.listen', { kind: 'listen' }, text('127.0.0.1:9464'), 'Where Prometheus finds the daemon\'s metrics: HOST:PORT, or off.'),
+  setting('alerts', { kind: 'list', of: RULE }, { kind: 'list', value: [] }, 'What somebody is told of.'),
+  setting('notify', { kind: 'list', of: SINK }, { kind: 'list', value: [] }, 'Where alerts go.'),
   setting('log.level', { kind: 'choice', of: LOG_LEVEL }, text('info'), 'What the daemon says of itself.'),
   setting('log.format', { kind: 'choice', of: LOG_FORMAT }, text('auto'), 'auto: text on a terminal, else JSON.'),
 ];

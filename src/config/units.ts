@@ -1,3 +1,4 @@
+import type { Threshold } from '../model/alert.ts';
 import { duration } from '../model/time.ts';
 import type { Duration } from '../model/time.ts';
 
@@ -54,4 +55,29 @@ export function formatDuration(value: Duration): string {
 export function formatSize(value: Bytes): string {
   const [name, size] = SIZES.find(([, each]) => value >= each && value % each === 0) ?? ['B', 1];
   return `${value / size}${name}`;
+}
+
+const WIDEST = 30 * 86_400e9;
+
+/**
+ * A duration, or `FACTORx pPERCENTILE of WINDOW`: `1.5x p95 of 7d`. The window is a duration of at most 30 days.
+ * Undefined: neither, or nonsense (a factor below 1, a percentile beyond 99.9).
+ */
+export function parseThreshold(text: string): Threshold | undefined {
+  //                                        factor              percentile             window
+  const [, factor, percentile, window] = /^(\d{1,4}(?:\.\d{1,3})?)x p(\d{1,2}(?:\.\d)?) of (\S{1,40})$/.exec(text) ?? [];
+  if (factor === undefined || percentile === undefined || window === undefined) {
+    const limit = parseDuration(text);
+    return limit === undefined || limit === 0 ? undefined : { kind: 'fixed', limit };
+  }
+  const length = parseDuration(window);
+  if (length === undefined || length <= 0 || length > WIDEST || Number(factor) < 1 || Number(percentile) === 0) return undefined;
+  return { kind: 'relative', factor: Number(factor), percentile: Number(percentile), window: length };
+}
+
+/** In the notation that `parseThreshold` reads. */
+export function formatThreshold(threshold: Threshold): string {
+  if (threshold.kind === 'fixed') return formatDuration(threshold.limit);
+  const { factor, percentile, window } = threshold;
+  return `${factor}x p${percentile} of ${formatDuration(window)}`;
 }

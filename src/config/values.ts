@@ -1,6 +1,7 @@
+import type { Threshold } from '../model/alert.ts';
 import type { Duration } from '../model/time.ts';
 import type { Attributes } from '../model/trace.ts';
-import { formatDuration, formatSize } from './units.ts';
+import { formatDuration, formatSize, formatThreshold } from './units.ts';
 import type { Bytes } from './units.ts';
 
 /** What a setting can hold. Text stands for names, paths, URLs and choices alike: their form was checked when they were read. */
@@ -9,6 +10,7 @@ export type Value =
   | { readonly kind: 'duration'; readonly value: Duration }
   | { readonly kind: 'size'; readonly value: Bytes }
   | { readonly kind: 'boolean'; readonly value: boolean }
+  | { readonly kind: 'threshold'; readonly value: Threshold }
   | { readonly kind: 'integer'; readonly value: number }
   | { readonly kind: 'texts'; readonly value: readonly string[] }
   | { readonly kind: 'headers'; readonly value: readonly Header[] }
@@ -36,6 +38,8 @@ export function valueText(value: Value): string {
       return formatDuration(value.value);
     case 'size':
       return formatSize(value.value);
+    case 'threshold':
+      return formatThreshold(value.value);
     case 'boolean':
     case 'integer':
       return String(value.value);

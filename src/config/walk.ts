@@ -46,7 +46,7 @@ export function complain(walk: Walk, span: Span, path: string, what: string, sev
     walk.complaints.push({ severity: 'error', origin, path: '', what: 'and more of the kind.', excerpt: undefined });
     return;
   }
-  const shown = origin.kind === 'file' && !path.startsWith('otlp.headers')
+  const shown = origin.kind === 'file' && !/(?:^|\.)headers(?:\.|$)/.test(path)
     ? excerpt(walk.lines, origin.line, origin.column, span[1] - span[0]) : undefined;
   walk.complaints.push({ severity, origin, path, what, excerpt: shown });
 }

@@ -1,7 +1,9 @@
 /** The end of an episode: its trace, or the name under which it is counted. */
+import { sourceKey } from '../model/source.ts';
 import type { SourceId, SourceKey } from '../model/source.ts';
 import type { Trace } from '../model/trace.ts';
 import type { CompiledRuntime } from './compile.ts';
+import { sortEvents } from './event.ts';
 import type { Event } from './event.ts';
 import { episodeId, fold, rootId } from './fold.ts';
 import type { Previous } from './fold.ts';
@@ -54,6 +56,14 @@ export function conclude(
   if (fault !== undefined) counts.push(fault);
   if (decision.refusedPin !== undefined) counts.push('scheme_mismatch');
   return { kind: 'trace', counts, tombstone, trace };
+}
+
+/** The trace of an episode that is not over, as if nothing came any more; undefined: it is no start, as far as is known. Changes nothing. */
+export function asItStands(episode: OpenEpisode, options: { readonly hostId: string; readonly shift?: bigint; readonly rawClock?: boolean }): Trace | undefined {
+  const events = [...episode.events];
+  sortEvents(events);
+  const end = conclude(episode, events, options, () => sourceKey(''));
+  return end.kind === 'trace' ? end.trace : undefined;
 }
 
 function bury(

@@ -3,12 +3,13 @@
  * an episode that every source has passed is settled and folded. Time arrives as data; what the ledger decides depends on
  * log times alone, so that a re-read decides the same.
  */
+import type { OpenStart } from '../model/alert.ts';
 import type { Clock, Intake, SourceId, SourceInfo } from '../model/source.ts';
 import { steady } from '../model/time.ts';
 import type { Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
 import type { Event } from './event.ts';
-import { conclude } from './conclude.ts';
+import { asItStands, conclude } from './conclude.ts';
 import { dueAt, hasPassed, look } from './due.ts';
 import { Flights } from './flights.ts';
 import { Gathering } from './gathering.ts';
@@ -214,6 +215,16 @@ export class Ledger implements Intake {
       return runtime && this.#lives.of(runtime, container);
     });
     for (const lines of stored.kept) readKept(lines, this);
+  }
+
+  /** Starts under way; none while lines wait to be read: what looks open may be over. For those who look on. */
+  *underway(): Generator<OpenStart> {
+    if (this.#sources.behind) return;
+    for (const episode of this.#open) {
+      const begun = episode.kind === 'start' || episode.kind === 'continuation';
+      if (!begun || episode.rule.name !== 'start' || episode.complete) continue;
+      yield { opened: episode.opened, trace: () => asItStands(episode, this.#options) };
+    }
   }
 
   get openEpisodes(): number {

@@ -20,7 +20,7 @@ const wall = (): number => performance.timeOrigin + performance.now();
 /** From the write of a start's last line to the arrival of its trace, against a bare watch, read and send loop. */
 export async function bench(): Promise<void> {
   const count = SHORT ? 3 : 100;
-  const ours = await measure(count, (file, url, folder) => [MAIN, 'run', '--file', file, '--otlp', url, '--state-dir', join(folder, 'state')], WAIT_MS);
+  const ours = await measure(count, (file, url, folder) => [MAIN, 'run', '--listen', '127.0.0.1:0', '--file', file, '--otlp', url, '--state-dir', join(folder, 'state')], WAIT_MS);
   const bare = await measure(count, (file, url) => [join(ROOT, 'test/bench/bare.ts'), file, url], 0);
   report('bare loop, p50', quantile(bare, 0.5), 'ms');
   report('bare loop, p99', quantile(bare, 0.99), 'ms');

@@ -30,7 +30,7 @@ export async function outage(wanted: number): Promise<Outage> {
   const folder = mkdtempSync(join(tmpdir(), 'shimtrace-outage-'));
   const port = await freePort();
   const state = join(folder, 'state');
-  const daemon = spawn(process.execPath, [MAIN, 'run', '--file', path, '--otlp', `http://127.0.0.1:${port}`, '--state-dir', state, '--log-level', 'warn'], { stdio: 'ignore' });
+  const daemon = spawn(process.execPath, [MAIN, 'run', '--listen', '127.0.0.1:0', '--file', path, '--otlp', `http://127.0.0.1:${port}`, '--state-dir', state, '--log-level', 'warn'], { stdio: 'ignore' });
   const { pid } = daemon;
   if (pid === undefined) throw new Error('the daemon did not start');
   try {

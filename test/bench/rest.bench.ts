@@ -13,7 +13,7 @@ export async function bench(): Promise<void> {
   const file = join(folder, 'log');
   writeFileSync(file, '');
   const receiver = await startReceiver();
-  const daemon = spawn(process.execPath, [MAIN, 'run', '--file', file, '--otlp', receiver.url, '--state-dir', join(folder, 'state')], { stdio: 'ignore' });
+  const daemon = spawn(process.execPath, [MAIN, 'run', '--listen', '127.0.0.1:0', '--file', file, '--otlp', receiver.url, '--state-dir', join(folder, 'state')], { stdio: 'ignore' });
   const { pid } = daemon;
   if (pid === undefined) throw new Error('the daemon did not start');
   try {

@@ -36,6 +36,16 @@ queue: {memory: 64MiB, spool: 1GiB}
 dead_letter: {max: 1MB}
 store: {enabled: false, keep: 2d12h, max: 100MB}
 links: {jaeger: http://jaeger:16686/base, grafana: https://grafana, grafana_source: traces}
+metrics: {listen: "[::1]:9999"}
+alerts:
+  - {name: a, runtime: urunc, phase: create, above: 1.5x p95 of 7d, min_samples: 20, severity: critical, cooldown: 0s, notify: [w]}
+  - {name: b, above: 1s, open: true}
+  - {name: c, on: error, notify: j}
+notify:
+  - {name: w, webhook: "https://h/x?y=z", headers: {Authorization: hush}}
+  - {name: am, alertmanager: http://localhost:9093/base}
+  - {name: c, command: [/bin/x, -y]}
+  - {name: j, journal: true}
 resource: {z: 1, a: x, m: true}
 telemetry: true
 log: {level: debug, format: json}
@@ -54,6 +64,19 @@ log: {level: debug, format: json}
       stateDir: '/state', hostId: '0123', settle: 1.5e9, patience: 300e9, lateness: { file: 0 }, rotateGrace: 3600e9, sweep: 5e8,
       limits: { heldDeleted: 2 ** 31 }, queue: { memory: 64 * 2 ** 20, spool: 2 ** 30 }, deadLetter: { max: 1e6 }, store: { enabled: false, keep: 60 * 3600e9, max: 1e8 },
       links: { jaeger: 'http://jaeger:16686/base', grafana: 'https://grafana', grafanaSource: 'traces' },
+      metrics: { listen: '[::1]:9999' },
+      alerts: [
+        {
+          name: 'a', on: 'slow', runtime: 'urunc', phase: 'create', above: { kind: 'relative', factor: 1.5, percentile: 95, window: 7 * 86_400e9 }, minSamples: 20,
+          open: false, severity: 'critical', cooldown: 0, notify: ['w'],
+        },
+        { name: 'b', on: 'slow', runtime: undefined, phase: 'total', above: { kind: 'fixed', limit: 1e9 }, minSamples: 50, open: true, severity: 'warning', cooldown: 600e9, notify: undefined },
+        { name: 'c', on: 'error', runtime: undefined, phase: 'total', above: undefined, minSamples: 50, open: false, severity: 'warning', cooldown: 600e9, notify: ['j'] },
+      ],
+      notify: [
+        { name: 'w', kind: 'webhook', url: 'https://h/x?y=z', headers: [['authorization', 'hush']] }, { name: 'am', kind: 'alertmanager', url: 'http://localhost:9093/base', headers: [] },
+        { name: 'c', kind: 'command', argv: ['/bin/x', '-y'] }, { name: 'j', kind: 'journal' },
+      ],
       resource: [['a', 'x'], ['m', true], ['z', 1]], telemetry: true, log: { level: 'debug', format: 'json' },
     });
   });
@@ -247,7 +270,7 @@ describe('deploy/shimtrace.example.yaml', () => {
     for (const { path, default: preset } of SCHEMA) {
       if (path.startsWith('otlp.tls.')) continue;
       expect(chosen.get(path)?.origin.kind, path).toBe('file');
-      if (preset !== undefined && !['sources', 'otlp.headers', 'resource'].includes(path)) expect(chosen.get(path)?.value, path).toEqual(preset);
+      if (preset !== undefined && !['sources', 'otlp.headers', 'resource', 'alerts', 'notify'].includes(path)) expect(chosen.get(path)?.value, path).toEqual(preset);
     }
   });
 });

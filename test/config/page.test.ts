@@ -33,6 +33,9 @@ function values(type: SettingType): string {
     case 'text':
     case 'path':
     case 'url':
+    case 'name':
+    case 'listen':
+    case 'threshold':
     case 'list':
       return describeType(type).replace(/^an? /, '');
     default:

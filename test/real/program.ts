@@ -37,9 +37,9 @@ export class Daemon {
   /** ms from its birth until it said what it watches; undefined: it has not yet. */
   readyAfter: number | undefined;
 
-  /** @param within a command that runs the rest of its arguments in surroundings of its own. */
+  /** Without metrics, unless `--listen` is among the arguments: tests run beside each other. @param within a command that runs the rest of its arguments in surroundings of its own. */
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, within: readonly string[] = []) {
-    const [command = '', ...rest] = [...within, process.execPath, ENTRY, 'run', ...args];
+    const [command = '', ...rest] = [...within, process.execPath, ENTRY, 'run', ...(args.includes('--listen') ? [] : ['--listen', 'off']), ...args];
     this.#child = spawn(command, rest, { env: { ...environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const listen = (chunk: Buffer): void => {
       this.#said = `${this.#said}${chunk.toString()}`.slice(-20_000);

@@ -11,17 +11,19 @@ interface Rule {
   readonly packages: readonly string[];
 }
 
-const ALL = ['cli', 'config', 'delivery', 'engine', 'engine/render', 'model', 'runtimes', 'sources', 'store', 'syntax'];
+const ALL = ['alerts', 'cli', 'config', 'delivery', 'engine', 'engine/render', 'metrics', 'model', 'runtimes', 'sources', 'store', 'syntax'];
 const EVERYTHING: Rule = { folders: ALL, packages: ['*'] };
 
 /** By folder; the longest that fits holds. `.` is src itself: main.ts and cli.ts. */
 const RULES: Readonly<Record<string, Rule>> = {
   '.': EVERYTHING,
+  alerts: { folders: ['model'], packages: ['node:'] },
   cli: EVERYTHING,
   config: { folders: ['model'], packages: ['node:', 'yaml'] },
   delivery: { folders: ['model'], packages: ['node:', '@grpc/', '@opentelemetry/'] },
   engine: { folders: ['model'], packages: ['node:crypto'] },
   'engine/render': { folders: ['model', 'engine'], packages: [] },
+  metrics: { folders: ['model'], packages: ['node:'] },
   model: { folders: [], packages: [] },
   runtimes: { folders: ['model', 'syntax'], packages: [] },
   sources: { folders: ['model'], packages: ['node:', 'chokidar'] },

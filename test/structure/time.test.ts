@@ -14,13 +14,15 @@ const ALLOWED: Readonly<Record<string, string>> = {
 
 /** Who asks the injected wall clock, and for what. All else is given moments, or readings of the monotonic clock. */
 const ASKED: Readonly<Record<string, string>> = {
+  'src/cli/alertstest.ts': 'the time on an alert',
   'src/cli/backend.ts': 'the time on a dead letter',
   'src/cli/daemon.ts': 'whether a start ended within the last ten minutes',
   'src/cli/demo.ts': 'the demonstration happens now',
   'src/cli/import.ts': '--shift-to-now',
   'src/cli/keeping.ts': 'handed to the store',
   'src/cli/ls.ts': '--since -1h',
-  'src/cli/run.ts': '--from -1h',
+  'src/cli/run.ts': '--from -1h, and the lag of a source, shown in seconds',
+  'src/cli/watch.ts': 'the time on an alert, and how long ago a start under way began by its own lines',
   'src/engine/ledger.ts': 'how old a line is, bounded by the monotonic clock (due.ts)',
   'src/sources/register.ts': 'compared with times of change of files, which are of the same clock',
   'src/sources/follow.ts': 'compared with times of change of files, which are of the same clock',
