@@ -237,10 +237,11 @@ function addAlerts(top: Command): void {
     .command('test')
     .description('send what a rule would send for one start, whether it was slow or not')
     .argument('<rule>')
-    .argument('[file]', 'a log; its last start is taken')
-    .option('--container <prefix>', 'the last start of a container whose id begins so', prefix)
+    .argument('[file|id]', 'a log, of which the last start is taken, or the id of a kept start; without it the last kept start')
+    .option('--state-dir <dir>', 'where the daemon keeps its starts')
+    .option('--container <prefix>', 'in a log: the last start of a container whose id begins so', prefix)
     .option('--config <file>', 'configuration (default /etc/shimtrace/shimtrace.yaml, if there)')
-    .addHelpText('after', examples('shimtrace alerts test slow-start /var/log/urunc/timestamps.log'))
+    .addHelpText('after', examples('shimtrace alerts test slow-start', 'shimtrace alerts test slow-start fa7d2b21', 'shimtrace alerts test slow-start /var/log/urunc/timestamps.log'))
     .action(async (rule: string, file: string | undefined, flags: TestFlags) => {
       const { testAlert } = await import('./cli/alertstest.ts');
       await testAlert(rule, file, flags);

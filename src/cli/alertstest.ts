@@ -1,4 +1,4 @@
-/** `shimtrace alerts test RULE [FILE]`: one alert, now, to the sinks of the rule. */
+/** `shimtrace alerts test RULE [FILE | ID]`: one alert, now, to the sinks of the rule. */
 import process from 'node:process';
 import { JOURNAL } from '../alerts/alerts.ts';
 import { breachesOf } from '../alerts/judge.ts';
@@ -14,28 +14,50 @@ import { duration } from '../model/time.ts';
 import type { Trace } from '../model/trace.ts';
 import { systemClock } from './clock.ts';
 import { EXIT, Stop } from './exit.ts';
-import type { Host } from './host.ts';
+import { namesKept, theOne } from './kept.ts';
+import type { KeptStart } from './kept.ts';
 import { harmless } from './problem.ts';
 import { openLogs } from './logs.ts';
+import { loadRuntimes } from './runtimes.ts';
+import { settingsOrStop } from './settings.ts';
+import { openStarts } from './starts.ts';
 import { linksFor, words } from './words.ts';
 
 export interface TestFlags {
   readonly config?: string;
   readonly container?: string;
+  readonly stateDir?: string;
 }
 
-/** Ends with 0 when every sink took it, with 69 when one did not. */
-export async function testAlert(name: string, file: string | undefined, flags: TestFlags): Promise<void> {
-  if (file === undefined) throw new Stop(EXIT.usage, 'Name a log: its last start is what the alert is about.');
-  const { config, host, traces } = await openLogs([file], flags);
+/**
+ * Ends with 0 when every sink took it, with 69 when one did not.
+ * @param given a log, of which the last start is taken, or the id of a kept start; undefined: the last kept start.
+ */
+export async function testAlert(name: string, given: string | undefined, flags: TestFlags): Promise<void> {
+  const config = settingsOrStop({ config: flags.config, stateDir: flags.stateDir }, await loadRuntimes());
   const rule = ruleOf(config, name);
-  let last: Trace | undefined;
-  for await (const trace of traces()) if (trace.episode === 'start') last = trace;
-  if (last === undefined) throw new Stop(EXIT.data, flags.container === undefined ? `${file}: no start in it.` : `${file}: no start of a container whose id begins with "${flags.container}".`);
-  const notice = testNotice(rule, last, config, host);
+  const { trace, host } = given === undefined || namesKept([given]) ? await kept(config, given) : await lastOf(given, flags);
+  const notice = testNotice(rule, trace, config, host);
   process.stdout.write(`${harmless(`${notice.summary}\n${notice.description}`)}\n`);
   const outcomes = await Promise.all(sinksOf(config, rule).map((spec) => hand(spec, notice)));
   if (outcomes.includes(false)) throw new Stop(EXIT.unavailable, 'Not every sink took it.');
+}
+
+async function kept(config: Config, id: string | undefined): Promise<KeptStart> {
+  const starts = openStarts(config);
+  try {
+    return await theOne(starts, id);
+  } finally {
+    starts.close();
+  }
+}
+
+async function lastOf(file: string, flags: TestFlags): Promise<KeptStart> {
+  const { host, traces } = await openLogs([file], flags);
+  let last: Trace | undefined;
+  for await (const trace of traces()) if (trace.episode === 'start') last = trace;
+  if (last === undefined) throw new Stop(EXIT.data, flags.container === undefined ? `${file}: no start in it.` : `${file}: no start of a container whose id begins with "${flags.container}".`);
+  return { trace: last, host };
 }
 
 function ruleOf({ alerts }: Config, name: string): Rule {
@@ -51,13 +73,13 @@ function sinksOf({ notify }: Config, rule: Rule): readonly SinkSpec[] {
 }
 
 /** What the rule finds; where it finds nothing, what it would have measured. */
-function testNotice(rule: Rule, trace: Trace, config: Config, host: Host): Notice {
+function testNotice(rule: Rule, trace: Trace, config: Config, host: KeptStart['host']): Notice {
   const found = breachesOf(rule, trace, undefined);
-  const name = host.attributes.find(([each]) => each === 'host.name')?.[1];
+  const attribute = (name: string): string => String(host.attributes.find(([each]) => each === name)?.[1] ?? '');
   return noticeOf({
     rule, trace, status: 'finished', test: true, heldBack: 0, now: systemClock.now(), links: linksFor(config.links, trace),
     breaches: found.length > 0 || rule.on === 'error' ? found : [measured(rule, trace)],
-    host: { id: host.id, name: typeof name === 'string' ? name : host.id },
+    host: { id: attribute('host.id'), name: attribute('host.name') },
   }, words);
 }
 

@@ -5,6 +5,8 @@ import { DEFAULT_URL } from '../delivery/endpoint.ts';
 import { Ledger } from '../engine/ledger.ts';
 import { nanos } from '../model/time.ts';
 import { Follower } from '../sources/follow.ts';
+import { storePath } from '../store/file.ts';
+import { StoreHistory } from '../store/history.ts';
 import { lockFolder } from '../sources/lock.ts';
 import { StateFile } from '../sources/state.ts';
 import { BackEnd } from './backend.ts';
@@ -58,7 +60,7 @@ export async function run(flags: RunFlags): Promise<ExitCode> {
   try {
     const patterns = places(config, runtimes, log);
     const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), ledgerOptions(config, host));
-    const watch = new Watch({ config, runtimes, ledger, host, log, history: undefined });
+    const watch = new Watch({ config, runtimes, ledger, host, log, history: config.store.enabled ? new StoreHistory({ path: storePath(folder), now: () => systemClock.now(), steady: () => performance.now() }) : undefined });
     const reload = new Reload({ flags, runtimes, own, watch }, settings);
     process.on('SIGHUP', () => reload.now());
     return await follow({ watch, flags, config, log, host, folder, ledger, patterns });

@@ -1,6 +1,5 @@
 /** Those who look at finished starts and tell others: metrics for Prometheus, alerts for people. */
 import { Alerts } from '../alerts/alerts.ts';
-import { CachedHistory } from '../alerts/usual.ts';
 import { LOSSES } from '../alerts/queue.ts';
 import { Underway } from '../alerts/underway.ts';
 import type { Config } from '../config/config.ts';
@@ -61,7 +60,7 @@ export class Watch {
       steady, words,
       links: (trace) => linksFor(this.#config.links, trace),
       host: { id: host.id, name: typeof named === 'string' ? named : host.id },
-      history: history && new CachedHistory(history, steady),
+      history,
     });
     this.#underway = new Underway({ open: () => ledger.underway(), now: () => systemClock.now(), overdue: (trace, took) => this.#alerts.overdue(trace, took) });
     this.#configure(config);

@@ -22,6 +22,7 @@ const ASKED: Readonly<Record<string, string>> = {
   'src/cli/keeping.ts': 'handed to the store',
   'src/cli/ls.ts': '--since -1h',
   'src/cli/run.ts': '--from -1h, and the lag of a source, shown in seconds',
+  'src/store/history.ts': 'what was seen in the last days',
   'src/cli/watch.ts': 'the time on an alert, and how long ago a start under way began by its own lines',
   'src/engine/ledger.ts': 'how old a line is, bounded by the monotonic clock (due.ts)',
   'src/sources/register.ts': 'compared with times of change of files, which are of the same clock',
