@@ -12,14 +12,14 @@ const MOST_DONE = 4_096;
 /** Starts that may go on (created, incomplete): kept apart, so that a busy host does not push them out. */
 const MOST_UNFINISHED = 4_096;
 /** Of the finished ones that no held offset needs, so many go into the state: late lines after a restart are known as such. */
-const STORED_DONE = 500;
+const STORED_DONE = 400;
 /**
- * Of those that one needs, so many (half a megabyte). The lines of the others would be read and sent again after a crash,
+ * Of those that one needs, so many (a third of a megabyte). The lines of the others would be read and sent again after a crash,
  * with the same bytes; the ledger keeps the oldest starts apart long before.
  */
-const STORED_NEEDED = 2_000;
+const STORED_NEEDED = 1_000;
 /** A create that rests longer than so many others is continued by a start without a link. */
-const STORED_UNFINISHED = 1_000;
+const STORED_UNFINISHED = 500;
 
 /** The engine's part of the state file. */
 export interface StoredMemory {
@@ -90,7 +90,7 @@ export class Memory {
     const done = [...this.#done].map(({ tombstone }) => tombstone);
     const replayed = done.filter(needed);
     const kept = [...new Set([...replayed.slice(-STORED_NEEDED), ...done.slice(-STORED_DONE)])];
-    const unfinished = [...this.#unfinished].map(({ tombstone }) => tombstone).filter((tombstone, at, all) => at >= all.length - STORED_UNFINISHED || needed(tombstone));
+    const unfinished = [...this.#unfinished].map(({ tombstone }) => tombstone).filter((tombstone, at, all) => at >= all.length - STORED_UNFINISHED || needed(tombstone)).slice(-STORED_NEEDED);
     const cuts = [...this.#cuts].map(({ tombstone }) => tombstone).filter(needed);
     return {
       done: [...unfinished, ...kept].map(store),
