@@ -8,6 +8,8 @@ import { summaryLine } from '../engine/render/line.ts';
 import type { ParcelFate } from '../model/delivery.ts';
 import { Pace } from '../model/pace.ts';
 import type { Clock } from '../model/source.ts';
+import { steady } from '../model/time.ts';
+import type { Steady } from '../model/time.ts';
 import type { Trace } from '../model/trace.ts';
 import type { FileRecord } from '../sources/record.ts';
 import type { Finished } from './finished.ts';
@@ -43,12 +45,12 @@ const GATHER_MS = 100;
 const BATCH = 200;
 /** So many bytes are settled at once however they came: what they become takes ten to a hundred times the room. */
 const MOST_UNSETTLED = 512 * 1024;
-/** The state follows what happened within this time: what is acknowledged and not written down is sent again after a crash. */
+/** The state follows so soon: what is acknowledged and not written down is sent again after a crash, and new files are lost sight of; */
+const SOON_MS = 20;
+/** but a write costs a disk flush: so much time lies between two for what was merely read or acknowledged, */
 const CHECKPOINT_MS = 200;
-/** A write costs a disk flush: on a slow disk it gets at most this share of the time. */
+/** and on a slow disk they get at most this share of the time. */
 const SAVING_SHARE = 0.2;
-/** A new file is written down sooner. */
-const NEW_FILE_MS = 20;
 /** A save that failed is tried again. */
 const RETRY_MS = 10_000;
 
@@ -61,8 +63,9 @@ export class Daemon {
   #gathering: NodeJS.Timeout | undefined;
   readonly #pace = new Pace(AT_ONCE);
   #knownFiles = 0;
-  /** How long the last save took, in ms. */
+  /** How long the last save took, in ms, and when it ended. */
   #saving = 0;
+  #saved: Steady = steady(-Infinity);
   #stopped = false;
 
   constructor(parts: DaemonParts, outlet: Outlet) {
@@ -167,7 +170,12 @@ export class Daemon {
     this.#checkpoint ??= setTimeout(() => {
       this.#checkpoint = undefined;
       if (!this.checkpoint()) this.#checkpoint = setTimeout(() => this.#retry(), RETRY_MS);
-    }, soon ? NEW_FILE_MS : Math.max(CHECKPOINT_MS, this.#saving / SAVING_SHARE));
+    }, soon ? SOON_MS : this.#pause());
+  }
+
+  #pause(): number {
+    const since = this.#parts.clock.steady() - this.#saved;
+    return Math.max(SOON_MS, Math.max(CHECKPOINT_MS, this.#saving / SAVING_SHARE) - since);
   }
 
   #retry(): void {
@@ -187,7 +195,8 @@ export class Daemon {
     // Offsets first: lines that are kept from now on may be passed by the next state, not by this one.
     const saved = save(files(), ledger.remember());
     if (saved) ledger.remembered();
-    this.#saving = clock.steady() - began;
+    this.#saved = clock.steady();
+    this.#saving = this.#saved - began;
     return saved;
   }
 
