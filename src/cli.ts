@@ -165,10 +165,12 @@ function addShow(top: Command): void {
 }
 
 function addWhy(top: Command): void {
-  readsFiles(top.command('why'), '<file...>')
+  readsFiles(top.command('why'), '[id|file...]')
     .description('say where the time went: findings, each with its loss, the lines that prove it and what to do')
+    .option(...STATE_DIR)
     .addOption(new Option('--format <format>', 'how to write').choices(['text', 'json']).default('text'))
     .addHelpText('after', examples(
+      'shimtrace why f82471d2',
       'shimtrace why kata.log',
       'shimtrace why /var/log/syslog /var/log/syslog.1 --container f82471d2',
       'journalctl -o short -t kata-runtime -t kata-proxy | shimtrace why - --format json',
