@@ -92,26 +92,46 @@ function boundsOfCall({ asks, next, asked, ended, took }: Call): Bound[] {
   return bounds;
 }
 
+/** So many bounds must contradict what is known before the clock is believed to have changed: one may be a wrong conclusion. */
+const WITNESSES = 2;
+
 function segmentsOf(bounds: readonly Bound[]): Segment[] {
   const segments: Segment[] = [];
-  let open: Segment | undefined;
+  for (let at = 0; at < bounds.length; ) at = addSegment(bounds, at, segments);
+  return segments;
+}
+
+/** One stretch of a clock, from the bound at `first` on. @returns where the next begins. */
+function addSegment(bounds: readonly Bound[], first: number, segments: Segment[]): number {
+  const segment: Segment = { from: bounds[first]?.at ?? 0, low: -Infinity, high: Infinity, lines: 0, proof: [] };
   let above: readonly Placed[] = [];
   let below: readonly Placed[] = [];
-  for (const { at, low, high, sets, proof } of bounds) {
-    if (open === undefined || sets || Math.max(open.low, low) > Math.min(open.high, high)) {
-      open = { from: at, low: -Infinity, high: Infinity, lines: 0, proof: [] };
-      segments.push(open);
-      above = [];
-      below = [];
+  /** Bounds that contradict it, by the side from which they do. */
+  const against: { readonly above: number[]; readonly below: number[] } = { above: [], below: [] };
+  let end = bounds.length;
+  for (let at = first; at < bounds.length; at++) {
+    const bound = bounds[at];
+    if (bound === undefined) continue;
+    if (bound.sets && at > first) {
+      end = at;
+      break;
     }
-    if (high < open.high) above = proof;
-    if (low > open.low) below = proof;
-    open.low = Math.max(open.low, low);
-    open.high = Math.min(open.high, high);
-    open.lines++;
-    open.proof = [...above, ...below];
+    const side = bound.low > segment.high ? against.below : bound.high < segment.low ? against.above : undefined;
+    if (side !== undefined) {
+      side.push(at);
+      if (side.length < WITNESSES) continue;
+      end = side[0] ?? at;
+      break;
+    }
+    if (bound.high < segment.high) above = bound.proof;
+    if (bound.low > segment.low) below = bound.proof;
+    segment.low = Math.max(segment.low, bound.low);
+    segment.high = Math.min(segment.high, bound.high);
+    segment.lines++;
   }
-  return segments;
+  segment.proof = [above, below].flat();
+  segments.push(segment);
+  return Math.max(end, first + 1);
 }
 
 function mapped(segments: readonly Segment[], line: Placed, raw: boolean): Mapped | undefined {

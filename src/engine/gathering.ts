@@ -41,13 +41,13 @@ export class Gathering {
   line(event: Event, named: Named, runtime: CompiledRuntime, reading: Reading): boolean {
     if (!runtime.keyed) return event.container !== undefined && this.#gather(event, event.container, runtime, reading);
     if (!this.#isName(event.container) || !this.#isName(named.sandbox)) return false;
-    const resolved = this.#with.lives.keysOf(runtime).resolve(event, named);
-    if (resolved === undefined) return true;
-    if (resolved.joins !== undefined) this.#join(runtime, resolved.joins, resolved.subject);
-    for (const one of resolved.released) {
-      const from = one === event ? reading : this.#with.sources.get(one.source);
-      if (from !== undefined) this.#gather(one, resolved.subject, runtime, from);
-    }
+    const keys = this.#with.lives.keysOf(runtime);
+    const subject = keys.resolve(event, named);
+    if (subject === undefined) return true;
+    const { joins, released } = keys;
+    if (joins !== undefined) this.#join(runtime, joins, subject);
+    if (released === undefined) this.#gather(event, subject, runtime, reading);
+    else this.again(released, subject, runtime);
     return true;
   }
 

@@ -94,7 +94,7 @@ function byProcess(events: readonly Event[], at: Nanos): Resolved {
 }
 
 function groupOf(event: Event, mark: Mark, groups: Draft[], latest: Map<string, Draft>): Draft {
-  const key = event.handle ?? `of ${mark.service}`;
+  const key = event.handle ?? mark.service;
   const known = latest.get(key);
   if (known !== undefined && !(event.spelling.renews && known.begun)) {
     known.begun ||= event.spelling.renews;

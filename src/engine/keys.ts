@@ -20,14 +20,6 @@ interface Use {
   waiting: Event[];
 }
 
-/** Where a line goes. `released`: lines that waited for it, oldest first, this one among them. */
-export interface Resolved {
-  readonly subject: string;
-  readonly released: readonly Event[];
-  /** A life that turned out to be part of this one. */
-  readonly joins: string | undefined;
-}
-
 /** Of processes and of containers in sandboxes: more than any honest host has at once. The oldest are forgotten. */
 const MOST = 16_384;
 /** Lines that wait for a name at most. */
@@ -43,8 +35,13 @@ export class Keys {
   /** A container that names a second sandbox. */
   refused = 0;
 
-  /** @returns undefined: it waits. */
-  resolve(event: Event, named: Named): Resolved | undefined {
+  /** After `resolve`: a life that turned out to be part of this one. */
+  joins: string | undefined;
+  /** After `resolve`: lines that waited for this one, oldest first, itself among them; undefined: only itself. */
+  released: readonly Event[] | undefined;
+
+  /** @returns whose life it is; undefined: it waits. Made for every line: what else it found is told by `joins` and `released`. */
+  resolve(event: Event, named: Named): string | undefined {
     const use = event.handle === undefined ? undefined : this.#use(event.handle, event);
     if (use !== undefined) {
       use.container ??= event.container;
@@ -53,14 +50,15 @@ export class Keys {
     }
     const sandbox = named.sandbox ?? use?.sandbox;
     if (event.also !== undefined) this.#lend(event.also, event, sandbox);
-    const joins = named.alias === undefined ? this.#learn(event.container, sandbox) : this.#learn(named.alias, event.container ?? sandbox);
+    this.joins = named.alias === undefined ? this.#learn(event.container, sandbox) : this.#learn(named.alias, event.container ?? sandbox);
     const subject = this.#subject(event.container ?? sandbox);
     if (subject === undefined) {
       if (use !== undefined) this.#wait(use, event);
       else this.unattributed++;
       return undefined;
     }
-    return { subject, joins, released: use === undefined || use.waiting.length === 0 ? [event] : this.#release(use, event) };
+    this.released = use === undefined || use.waiting.length === 0 ? undefined : this.#release(use, event);
+    return subject;
   }
 
   #subject(name: string | undefined): string | undefined {

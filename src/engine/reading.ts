@@ -102,6 +102,7 @@ export class Reading {
   readonly #identifiers: ReadonlySet<string>;
   readonly #arena = new Arena();
   /** The line at hand. */
+  readonly #place: { source: SourceId; rank: number; offset: number; row: number; kept: boolean };
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
   #end = 0;
@@ -121,6 +122,7 @@ export class Reading {
     this.id = id;
     this.info = info;
     this.#gather = gather;
+    this.#place = { source: id, rank: info.rank, offset: 0, row: 0, kept: info.kept === true };
     this.#shift = shift;
     const mine = sources.filter((source) => info.runtime === undefined || source.runtime.name === info.runtime);
     const syntaxes = new Set(mine.flatMap((source) => source.syntaxes));
@@ -250,7 +252,9 @@ export class Reading {
     const own = source.names;
     const other = spelling.names;
     const container = told(other?.container ?? own.container, entry, holes);
-    const at = { source: this.id, rank: this.info.rank, offset, row: this.#row ?? 0, kept: this.info.kept === true };
+    const at = this.#place;
+    at.offset = offset;
+    at.row = this.#row ?? 0;
     if (!source.runtime.keyed && holes === undefined) return this.#gather(new PlainEvent(time, spelling, entry.line(), container, at), NOBODY, source.runtime, this);
     const telling: Telling = {
       holes,
