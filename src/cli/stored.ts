@@ -51,12 +51,17 @@ function isTombstone(value: unknown): value is StoredTombstone {
     typeof fields.get('waited') === 'boolean' &&
     typeof fields.get('capped') === 'boolean' &&
     Array.isArray(seen) && seen.every((text) => typeof text === 'string') &&
-    Array.isArray(extents) && extents.every(isExtent)
+    Array.isArray(extents) && extents.every(isExtent) &&
+    ['subject', 'episode'].every((name) => !fields.has(name) || typeof fields.get(name) === 'string') &&
+    ['containers', 'handles'].every((name) => !fields.has(name) || isTexts(fields.get(name)))
   );
 }
+
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every((text) => typeof text === 'string');
 
 const isExtent = (value: unknown): boolean =>
   typeof value === 'object' && value !== null &&
   'source' in value && typeof value.source === 'string' &&
   'from' in value && typeof value.from === 'number' &&
-  'to' in value && typeof value.to === 'number';
+  'to' in value && typeof value.to === 'number' &&
+  (!('lines' in value) || (Array.isArray(value.lines) && value.lines.every((line) => typeof line === 'number')));

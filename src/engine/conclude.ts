@@ -10,7 +10,7 @@ import type { Previous } from './fold.ts';
 import { judge, nothing } from './judge.ts';
 import type { OpenEpisode } from './open.ts';
 import { exactOnes } from './copies.ts';
-import { extentsOf } from './tombstone.ts';
+import { extentsOf, withLines } from './tombstone.ts';
 import type { Tombstone } from './tombstone.ts';
 
 export type Conclusion =
@@ -18,12 +18,16 @@ export type Conclusion =
   | { readonly kind: 'nothing'; readonly counts: readonly string[]; readonly tombstone: Tombstone }
   | { readonly kind: 'trace'; readonly counts: readonly string[]; readonly tombstone: Tombstone; readonly trace: Trace };
 
-/** @param members the settled episode's events, in order. */
+/**
+ * @param members the settled episode's events, in order.
+ * @param alone no other episode of its life was under way beside it.
+ */
 export function conclude(
   episode: OpenEpisode,
   members: readonly Event[],
   { hostId, shift, rawClock }: { readonly hostId: string; readonly shift?: bigint; readonly rawClock?: boolean },
   keyOf: (source: SourceId) => SourceKey,
+  alone: boolean,
 ): Conclusion {
   if (episode.kind === 'stray' || !members.some((event) => !event.spelling.loose)) return { kind: 'loose', counts: ['loose_without_start'] };
   const { runtime } = episode;
@@ -31,11 +35,11 @@ export function conclude(
   const decision = episode.decide(events);
   const whole = episode.history(events);
   const none = nothing(episode.rule, whole, decision.schemes);
-  if (none !== undefined) return { kind: 'nothing', counts: [none], tombstone: bury(episode, members, events, hostId, 'nothing', keyOf) };
+  if (none !== undefined) return { kind: 'nothing', counts: [none], tombstone: bury(episode, members, events, hostId, 'nothing', keyOf, alone) };
   const fault = episode.kind === 'inside' ? 'log_begins_inside' : episode.cut;
   const judged = judge(runtime, episode.rule, whole, decision.schemes);
   const outcome = fault === undefined || judged === 'failed' ? judged : 'incomplete';
-  const tombstone = bury(episode, members, events, hostId, outcome, keyOf);
+  const tombstone = bury(episode, members, events, hostId, outcome, keyOf, alone);
   const trace = fold({
     traceId: tombstone.traceId,
     runtime,
@@ -62,7 +66,7 @@ export function conclude(
 export function asItStands(episode: OpenEpisode, options: { readonly hostId: string; readonly shift?: bigint; readonly rawClock?: boolean }): Trace | undefined {
   const events = [...episode.events];
   sortEvents(events);
-  const end = conclude(episode, events, options, () => sourceKey(''));
+  const end = conclude(episode, events, options, () => sourceKey(''), true);
   return end.kind === 'trace' ? end.trace : undefined;
 }
 
@@ -73,6 +77,7 @@ function bury(
   hostId: string,
   outcome: Tombstone['outcome'],
   keyOf: (source: SourceId) => SourceKey,
+  alone: boolean,
 ): Tombstone {
   const { runtime, container } = episode;
   const opened = events[0]?.time ?? episode.opened;
@@ -90,7 +95,7 @@ function bury(
     until: episode.due,
     outcome,
     seen: outcome === 'created' || outcome === 'incomplete' ? members.slice(0, 64).map((event) => event.spelling.text) : [],
-    extents: extentsOf(members, keyOf),
+    extents: alone ? extentsOf(members, keyOf) : withLines(extentsOf(members, keyOf), members, keyOf),
     waited: !episode.complete,
     capped: episode.cut !== undefined,
   };

@@ -35,7 +35,7 @@ export function goesOn(open: readonly OpenEpisode[], rule: CompiledEpisode, even
  * A line that opens nothing. A process' line belongs where its process is; a line that names a container, to that container's
  * latest; one that knows only the sandbox, to the episode that asked for what it answers, else to the latest.
  */
-export function homeOf(open: readonly OpenEpisode[], event: Event): OpenEpisode | undefined {
+export function homeOf(runtime: CompiledRuntime, open: readonly OpenEpisode[], event: Event): OpenEpisode | undefined {
   const { container, handle } = event;
   const [only] = open;
   if (open.length === 1 && only !== undefined && handle !== undefined && only.has(handle) && hadOpened(only, event)) return only;
@@ -44,7 +44,7 @@ export function homeOf(open: readonly OpenEpisode[], event: Event): OpenEpisode 
     if (own !== undefined) return own;
   }
   const there = open.filter((episode) => episode.kind !== 'stray' && hadOpened(episode, event));
-  const command = event.command === undefined ? undefined : ruleOf(there, event.command);
+  const command = event.command === undefined ? undefined : ruleOf(runtime, event.command);
   const candidates = command === undefined ? there : there.filter((episode) => episode.rule === command);
   if (container !== undefined) {
     const own = candidates.findLast((episode) => episode.container === container || holds(episode, container));
@@ -56,8 +56,8 @@ export function homeOf(open: readonly OpenEpisode[], event: Event): OpenEpisode 
 }
 
 /** The rule whose processes do this; undefined: a command that measures nothing of its own (state) goes wherever its container is. */
-function ruleOf(open: readonly OpenEpisode[], command: string): CompiledEpisode | undefined {
-  return open.find((episode) => episode.rule.rule.commands?.includes(command) === true)?.rule;
+function ruleOf({ episodes }: CompiledRuntime, command: string): CompiledEpisode | undefined {
+  return episodes.find(({ rule }) => rule.commands?.includes(command) === true);
 }
 
 const holds = (episode: OpenEpisode, container: string): boolean => episode.events.some((event) => event.container === container);

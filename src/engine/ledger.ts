@@ -154,7 +154,7 @@ export class Ledger implements Intake {
   }
 
   #conclude(episode: OpenEpisode, life: Life, members: readonly Event[]): Settlement | undefined {
-    const end = conclude(episode, members, this.#options, (source) => this.#sources.keyOf(source));
+    const end = conclude(episode, members, this.#options, (source) => this.#sources.keyOf(source), life.aloneAt(episode));
     for (const name of end.counts) this.#count(name, end.kind === 'loose' ? members.length : 1);
     switch (end.kind) {
       case 'loose':

@@ -7,7 +7,7 @@ import { beginningMissing, continues, goesOn, homeOf, sameOpener } from './home.
 import type { Reading } from './reading.ts';
 import { OpenEpisode } from './open.ts';
 import type { EpisodeKind } from './open.ts';
-import { covers, mayContinue } from './tombstone.ts';
+import { covers, mayContinue, took } from './tombstone.ts';
 import type { Tombstone } from './tombstone.ts';
 
 /** Where a line went: into an episode (which may have swallowed others), or nowhere, counted by name. */
@@ -61,6 +61,18 @@ export class Life {
     return open;
   }
 
+  /** Whether no other episode, under way or settled, reaches into the time of this one. */
+  aloneAt({ opened, due }: OpenEpisode): boolean {
+    return !this.runtime.keyed || (this.#open.length === 0 && !this.#settled.some((other) => other.until >= opened && other.opened <= due));
+  }
+
+  /** The settled episode whose own line this is, read again while another is under way. */
+  #ownerOf({ time, handle, offset }: Event, source: SourceKey): Tombstone | undefined {
+    return this.#settled.findLast((tombstone) =>
+      tombstone.opened <= time && time <= tombstone.until &&
+      (handle === undefined ? took(tombstone.extents, source, offset) === true : tombstone.handles?.includes(handle) === true && covers(tombstone.extents, source, offset)));
+  }
+
   /** An opener: at a time of its own it always opens a new episode, unless what it opens is under way. */
   open(event: Event, rule: CompiledEpisode, { info: { key: source } }: Reading): Found {
     const container = event.container ?? this.subject;
@@ -106,7 +118,8 @@ export class Life {
   place(event: Event, reading: Reading, patience: Duration): Found {
     const source = reading.info.key;
     if (this.runtime.keyed) {
-      const home = homeOf(this.#open, event);
+      if (this.#settled.length > 0 && this.#ownerOf(event, source) !== undefined) return counted('replayed');
+      const home = homeOf(this.runtime, this.#open, event);
       // One episode under way takes whatever comes, in any order.
       if (this.#isLate(event) && (home === undefined || this.#open.length > 1)) this.disordered = true;
       if (home !== undefined) return this.#add(home, event, source);

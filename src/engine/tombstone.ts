@@ -13,6 +13,8 @@ export interface Extent {
   readonly source: SourceKey;
   readonly from: number;
   readonly to: number;
+  /** Its lines that name no process, by offset, where another episode of the life was under way beside it: which were its own. */
+  readonly lines?: readonly number[];
 }
 
 export interface Tombstone {
@@ -69,6 +71,19 @@ export function extentsOf(events: readonly Event[], keyOf: (source: SourceId) =>
 /** The line was read before: it stands where this episode's lines stood. */
 export const covers = (extents: readonly Extent[], source: SourceKey, offset: number): boolean =>
   extents.some((extent) => extent.source === source && offset >= extent.from && offset <= extent.to);
+
+/** The same extents, with the lines that might as well have been another's. */
+export const withLines = (extents: readonly Extent[], events: readonly Event[], keyOf: (source: SourceId) => SourceKey): Extent[] =>
+  extents.map((extent) => ({
+    ...extent,
+    lines: events.filter(({ handle, source }) => handle === undefined && keyOf(source) === extent.source).map(({ offset }) => offset),
+  }));
+
+/** Whether this line without a process was the episode's own; undefined: nobody else was there to take it. */
+export function took(extents: readonly Extent[], source: SourceKey, offset: number): boolean | undefined {
+  const lists = extents.filter((extent) => extent.lines !== undefined);
+  return lists.length === 0 ? undefined : lists.some((extent) => extent.source === source && extent.lines?.includes(offset) === true);
+}
 
 /** As it stands in the state file: times as decimal strings, since JSON has no exact large numbers. */
 export type StoredTombstone = Omit<Tombstone, 'opened' | 'until'> & { readonly opened: string; readonly until: string };
