@@ -91,7 +91,7 @@ export function stopForNothing(ledger: Ledger, files: readonly string[], shown: 
   if (lines === 0) throw new Stop(EXIT.data, `${names}: no line in it: there is nothing to read yet.`);
   if (events === 0) {
     const idea = guess(examples);
-    throw new Stop(EXIT.data, `${names}: no line that any runtime writes was recognised. ${idea ?? "Known: urunc's timestamp log (see docs/urunc.md)."}`);
+    throw new Stop(EXIT.data, `${names}: no line that any runtime writes was recognised. ${idea ?? "Known: urunc's timestamp log (docs/urunc.md), Kata 1.x at debug level (docs/kata-1.md)."}`);
   }
   const refused = ledger.counts.get('scheme_mismatch') ?? 0;
   if (refused > 0) {

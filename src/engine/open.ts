@@ -223,7 +223,10 @@ export class OpenEpisode {
 
 /** One line, whether it was read once or in two logs that write it differently (a journal as text and as JSON). */
 const same = (a: Event, b: Event): boolean =>
-  a.spelling === b.spelling && a.time === b.time && a.handle === b.handle && a.container === b.container && (a.line === b.line || sameHoles(a.holes, b.holes));
+  a.spelling === b.spelling && a.time === b.time && a.handle === b.handle && a.container === b.container && !twoOfASecond(a, b) && (a.line === b.line || sameHoles(a.holes, b.holes));
+
+/** A writer of whole seconds writes the same more than once within one. */
+const twoOfASecond = (a: Event, b: Event): boolean => a.step > 1 && a.source === b.source && a.offset !== b.offset;
 
 /** Of two copies the shorter one is kept: the record with less around it. */
 const isBefore = (a: string, b: string): boolean => (a.length === b.length ? a < b : a.length < b.length);

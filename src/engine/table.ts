@@ -79,9 +79,8 @@ export class Table {
   readonly #when: readonly (readonly Test[])[];
   /** By spelling field, then its value. */
   readonly #indexes: readonly { readonly field: string; readonly byValue: Map<string, Rule[]> }[];
+  /** The heaviest first; of equal ones the first that was told. */
   readonly #others: Rule[] = [];
-  /** The most that one of the others weighs. */
-  #heaviest = 0;
   /** Bounded: values come from a log. */
   readonly #answers: Map<string | undefined, Map<string | undefined, Match>> = new Map();
   #remembered = 0;
@@ -110,11 +109,11 @@ export class Table {
     for (const { field, byValue } of this.#indexes) {
       const exact = tests.find((test) => test.kind === 'exact' && test.field === field);
       if (exact?.kind !== 'exact') continue;
-      byValue.set(exact.value, [...(byValue.get(exact.value) ?? []), rule]);
+      byValue.set(exact.value, [...(byValue.get(exact.value) ?? []), rule].sort((a, b) => b.weight - a.weight));
       return;
     }
     this.#others.push(rule);
-    this.#heaviest = Math.max(this.#heaviest, weight);
+    this.#others.sort((a, b) => b.weight - a.weight);
   }
 
   match(entry: Entry): Match {
@@ -144,7 +143,7 @@ export class Table {
       const rules = value === undefined ? undefined : byValue.get(value);
       if (rules !== undefined) this.#consider(rules, entry);
     }
-    if (this.#weight() < this.#heaviest) this.#consider(this.#others, entry);
+    this.#consider(this.#others, entry);
     return this.#best === undefined ? UNKNOWN : matchOf(this.#best, this.#holes);
   }
 
@@ -154,7 +153,7 @@ export class Table {
 
   #consider(rules: readonly Rule[], entry: Entry): void {
     for (const rule of rules) {
-      if (rule.weight <= this.#weight()) continue;
+      if (rule.weight <= this.#weight()) break;
       const found = check(rule.tests, entry);
       if (found === undefined) continue;
       this.#best = rule;

@@ -1,7 +1,8 @@
 /** Real Kata 1.12.1, eight cases, against containerd's events and the client's own stamps. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Span, Trace } from '../../src/model/trace.ts';
-import { overRecordings } from '../support/corpus.ts';
+import { corpusFile, overRecordings } from '../support/corpus.ts';
 import { KATA1, bytesOf, printed, tracesOf } from '../support/ledger.ts';
 import type { ReadResult } from '../support/ledger.ts';
 import { Random } from '../support/random.ts';
@@ -125,6 +126,12 @@ overRecordings('corpus/kata-1.12-real', () => {
     const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((total, count) => total + count, 0);
     expect(verdicts.events + verdicts.unknown + sum(verdicts.ignored) + sum(verdicts.malformed)).toBe(verdicts.lines);
     expect(verdicts.unknown).toBe(0);
+  });
+
+  test('a log in whole seconds claims nothing exact', () => {
+    const { traces } = tracesOf(readFileSync(corpusFile('kata-1.12-real/start-stop/runtime-log.json.log')), { runtimes: [KATA1] });
+    expect(traces.map(({ episode, outcome }) => [episode, outcome])).toEqual([['start', 'ok']]);
+    for (const span of traces.flatMap(({ spans }) => spans)) expect(span.certainty, span.name).not.toBe('exact');
   });
 
   test('the same bytes twice', () => {
