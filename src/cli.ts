@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { EXIT, Stop } from './cli/exit.ts';
 import { harmless } from './cli/problem.ts';
 import type { TestFlags } from './cli/alertstest.ts';
+import type { DoctorFlags } from './cli/doctor.ts';
 import type { ImportFlags } from './cli/import.ts';
 import type { LinkFlags } from './cli/link.ts';
 import type { LsFlags } from './cli/ls.ts';
@@ -61,6 +62,7 @@ function program(): Command {
   addDemo(top);
   addCheck(top);
   addAlerts(top);
+  addDoctor(top);
   top.command('version').description('print the version').action(() => void process.stdout.write(`shimtrace ${version()}\n`));
   for (const command of top.commands) command.exitOverride().configureOutput(SAFELY).showHelpAfterError(`(shimtrace ${command.name()} --help tells more)`);
   return top;
@@ -260,5 +262,22 @@ function addCheck(top: Command): void {
     .action(async (file: string | undefined) => {
       const { check } = await import('./cli/check.ts');
       await check(file);
+    });
+}
+
+function addDoctor(top: Command): void {
+  top
+    .command('doctor')
+    .description('look at this host: what is missing for traces, and what to do about it')
+    .option('--file <[runtime=]glob>', 'look at these files instead of what the runtimes write by default (repeatable)', gather)
+    .option('--otlp <url>', 'send the test trace to this OTLP/gRPC endpoint')
+    .addOption(new Option('--format <format>', 'how to write').choices(['text', 'json']).default('text'))
+    .option(...STATE_DIR)
+    .option('--root <dir>', 'look at the host whose files are mounted there')
+    .option('--config <file>', 'configuration')
+    .addHelpText('after', examples('shimtrace doctor', 'shimtrace doctor --otlp http://jaeger.example:4317', 'shimtrace doctor --format json | jq -r \'select(.result == "problem").what\''))
+    .action(async (flags: DoctorFlags) => {
+      const { doctor } = await import('./cli/doctor.ts');
+      process.exitCode = await doctor(flags);
     });
 }

@@ -19,6 +19,7 @@ const ASKED: Readonly<Record<string, string>> = {
   'src/cli/daemon.ts': 'whether a start ended within the last ten minutes',
   'src/cli/demo.ts': 'the demonstration happens now',
   'src/cli/import.ts': '--shift-to-now',
+  'src/cli/doctor.ts': 'the test trace happens now',
   'src/cli/keeping.ts': 'handed to the store',
   'src/cli/ls.ts': '--since -1h',
   'src/cli/run.ts': '--from -1h, and the lag of a source, shown in seconds',

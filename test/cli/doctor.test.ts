@@ -1,0 +1,228 @@
+/** What doctor says of hosts that lie in a folder: real files, another root. */
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Tree, unitSetting } from '../../src/cli/doctor/check.ts';
+import type { Check, Diagnosis, Patient, User } from '../../src/cli/doctor/check.ts';
+import { files, kata, privateTmp, urunc } from '../../src/cli/doctor/logs.ts';
+import { clock, disk, inotify, virtualization } from '../../src/cli/doctor/machine.ts';
+import { prometheus, state } from '../../src/cli/doctor/service.ts';
+import { daemonUser, groups } from '../../src/cli/doctor/user.ts';
+import { defaultConfig } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/config.ts';
+import { bytes } from '../../src/config/units.ts';
+import { shimtraceAsync } from '../faults/program.ts';
+import { Folder } from '../support/files.ts';
+import { Receiver } from '../support/receiver.ts';
+
+let root: Folder;
+
+beforeEach(() => {
+  root = new Folder();
+  chmodSync(root.path, 0o755);
+});
+afterEach(() => root.dispose());
+
+function put(path: string, text = '', mode = 0o644): void {
+  mkdirSync(dirname(root.path + path), { recursive: true, mode: 0o755 });
+  writeFileSync(root.path + path, text);
+  chmodSync(root.path + path, mode);
+}
+
+const USER: User = { name: 'shimtrace', uid: 990, gids: [990] };
+const GLOBS = ['/var/log/urunc/timestamps.log', '/tmp/urunc.zlog'];
+
+async function look(check: Check, more: Partial<Patient> = {}): Promise<string[]> {
+  const patient: Patient = { tree: new Tree(root.path), user: USER, config: defaultConfig, folder: '/var/lib/shimtrace', globs: GLOBS, env: {}, ...more };
+  return (await check.look(patient)).map((one: Diagnosis) => `${one.kind}: ${one.what}${one.kind === 'ok' ? '' : ` -> ${one.remedy}`}`);
+}
+
+const first = async (check: Check, more: Partial<Patient> = {}): Promise<string> => (await look(check, more))[0] ?? '';
+
+describe('urunc', () => {
+  test('is not there', async () => expect(await look(urunc)).toEqual(['ok: urunc is not installed']));
+
+  test.each([
+    ['off', '[timestamps]\nenabled = false\n', /^warning: off/],
+    ['nothing said', '', /^warning: off/],
+    ['no TOML', '[timestamps\n', /^problem: .*no TOML/],
+    ['on, its folder missing', '[timestamps]\nenabled = true\n', /^problem: on, but \/var\/log\/urunc does not exist: every container .* -> mkdir -p \/var\/log\/urunc$/],
+    ['on, elsewhere, its folder missing', '[timestamps]\nenabled = true\ndestination = "/srv/x/y.log"\n', /^problem: on, but \/srv\/x does not/],
+    ['on, in a folder that is there', '[timestamps]\nenabled = true\ndestination = "/etc/urunc/t.log"\n', /^ok: on: \/etc\/urunc\/t.log$/],
+    ['on, a folder', '[timestamps]\nenabled = true\ndestination = "/etc/urunc"\n', /^problem: .* is a folder/],
+    ['a setting of the wrong kind', 'timestamps = 5\n', /^warning: off/],
+  ])('%s', async (_, text, expected) => {
+    put('/etc/urunc/config.toml', text);
+    expect(await first(urunc)).toMatch(expected);
+  });
+
+  test('before 0.7 by a variable of containerd', async () => {
+    put('/usr/local/bin/urunc');
+    put('/etc/systemd/system/containerd.service.d/20-urunc.conf', '[Service]\nEnvironment=A=b URUNC_TIMESTAMPS=1\n');
+    expect(await first(urunc)).toMatch(/^ok: on for urunc before 0.7/);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('an old log of another owner takes the host down (needs root)', async () => {
+    put('/tmp/urunc.zlog');
+    expect(await look(urunc)).toHaveLength(1);
+    chownSync(`${root.path}/tmp/urunc.zlog`, 1000, 1000);
+    expect((await look(urunc))[1]).toMatch(/^problem: \/tmp\/urunc.zlog belongs to user 1000/);
+  });
+});
+
+describe('Kata', () => {
+  const config = (on: boolean): string => `[runtime]\nenable_debug = true\n[hypervisor.qemu]\nenable_debug = ${on}\n[agent.kata]\nenable_debug = true\n`;
+
+  test('is not there', async () => expect(await look(kata)).toEqual(['ok: Kata is not installed']));
+  test('debug on, off, and in the file that counts', async () => {
+    put('/usr/share/defaults/kata-containers/configuration.toml', config(false));
+    expect(await first(kata)).toMatch(/^warning: .*off in \[hypervisor.qemu\]/);
+    put('/etc/kata-containers/configuration-qemu.toml', config(true));
+    expect(await look(kata)).toEqual([expect.stringMatching(/^ok: \/etc\/kata-containers\/configuration-qemu.toml: on/)]);
+    put('/etc/kata-containers/configuration-qemu.toml', 'x');
+    expect(await first(kata)).toMatch(/^problem: .*no TOML/);
+  });
+});
+
+describe('logs', () => {
+  test('none', async () => expect(await first(files)).toMatch(/^warning: none of the followed files/));
+  test('readable, closed, and behind a closed folder', async () => {
+    put('/var/log/urunc/timestamps.log', 'x'.repeat(7));
+    expect(await look(files)).toEqual(['ok: /var/log/urunc/timestamps.log can be read (7 bytes)']);
+    chmodSync(`${root.path}/var/log/urunc/timestamps.log`, 0o600);
+    expect(await first(files)).toMatch(/^problem: shimtrace may not read \/var\/log\/urunc\/timestamps.log -> chmod/);
+    expect(await first(files, { user: { name: 'root', uid: 0, gids: [0] } })).toMatch(/^ok/);
+    chmodSync(`${root.path}/var/log/urunc`, 0o700);
+    expect(await first(files)).toMatch(/^problem: shimtrace may not enter \/var\/log\/urunc/);
+  });
+  test('patterns', async () => {
+    put('/srv/a.log');
+    put('/srv/b.log');
+    expect(await look(files, { globs: ['/srv/*.log'] })).toEqual(['ok: /srv/a.log can be read (0 bytes)', 'ok: /srv/b.log can be read (0 bytes)']);
+  });
+});
+
+describe('PrivateTmp', () => {
+  test('of our unit, of containerd, and not', async () => {
+    expect(await first(privateTmp)).toMatch(/^ok: no unit hides/);
+    put('/usr/lib/systemd/system/containerd.service', '[Service]\nPrivateTmp=yes\n');
+    put('/etc/systemd/system/shimtrace.service', '[Service]\nPrivateTmp = true\n');
+    expect((await look(privateTmp)).map((line) => line.slice(0, 25))).toEqual(['problem: shimtrace.servic', 'problem: containerd.servi']);
+    put('/etc/systemd/system/shimtrace.service.d/override.conf', '[Service]\nPrivateTmp=no\n');
+    put('/run/systemd/system/containerd.service.d/z.conf', '[Service]\nPrivateTmp=off\n');
+    expect(await first(privateTmp)).toMatch(/^ok/);
+    expect(await first(privateTmp, { globs: ['/var/log/x'] })).toBe('ok: no followed file lies in /tmp');
+  });
+  test('a file in /etc stands instead of the one in /usr', () => {
+    put('/usr/lib/systemd/system/a.service', '[Service]\nUser=one\nUser=two\n');
+    expect(unitSetting(new Tree(root.path), 'a.service', 'User')).toBe('two');
+    put('/etc/systemd/system/a.service', '[Service]\n');
+    expect(unitSetting(new Tree(root.path), 'a.service', 'User')).toBeUndefined();
+  });
+});
+
+describe('groups', () => {
+  test('whose the daemon is', () => {
+    expect(daemonUser(new Tree(root.path)).uid).toBe(process.getuid?.());
+    put('/etc/systemd/system/shimtrace.service', '[Service]\nUser=shimtrace\nSupplementaryGroups=adm systemd-journal\n');
+    put('/etc/passwd', 'root:x:0:0::/:/bin/sh\nshimtrace:x:990:991::/:/bin/false\n');
+    put('/etc/group', 'adm:x:4:\nsystemd-journal:x:101:\nkvm:x:36:qemu,shimtrace\n');
+    expect(daemonUser(new Tree(root.path))).toEqual({ name: 'shimtrace', uid: 990, gids: [991, 4, 101, 36] });
+  });
+  test('ours, and the journal\'s', async () => {
+    put('/etc/group', 'systemd-journal:x:101:\n');
+    mkdirSync(`${root.path}/var/log/journal`, { recursive: true });
+    expect(await look(groups)).toEqual([expect.stringMatching(/^warning: there is no group shimtrace/), expect.stringMatching(/^warning: shimtrace may not read the journal/)]);
+    put('/etc/group', 'shimtrace:x:990:ann,ben\nsystemd-journal:x:101:\n');
+    expect(await look(groups, { user: { ...USER, gids: [990, 101] } })).toEqual(['ok: members of shimtrace may look at starts: ann, ben', 'ok: shimtrace may read the journal']);
+  });
+});
+
+describe('the machine', () => {
+  test('clock', async () => {
+    expect(await first(clock)).toMatch(/^warning: nobody/);
+    put('/run/systemd/timesync/synchronized');
+    put('/sys/devices/system/clocksource/clocksource0/current_clocksource', 'hpet\n');
+    expect(await look(clock)).toEqual(['ok: kept by systemd-timesyncd', expect.stringMatching(/^warning: .*hpet/)]);
+    put('/sys/devices/system/clocksource/clocksource0/current_clocksource', 'tsc\n');
+    expect(await look(clock)).toHaveLength(1);
+  });
+  test('inotify', async () => {
+    put('/proc/sys/fs/inotify/max_user_instances', '128\n');
+    put('/proc/sys/fs/inotify/max_user_watches', '65536\n');
+    expect(await look(inotify)).toEqual(['ok: 128 instances, 65536 watches']);
+    put('/proc/sys/fs/inotify/max_user_instances', '1\n');
+    expect(await first(inotify)).toMatch(/^warning: fs.inotify.max_user_instances is 1: .*sysctl -w/);
+  });
+  test('virtualization', async () => {
+    put('/proc/cpuinfo', 'processor : 0\nflags\t\t: fpu vme\n');
+    expect(await look(virtualization)).toEqual(['ok: no runtime with virtual machines is installed']);
+    put('/etc/kata-containers/configuration.toml');
+    expect((await look(virtualization)).map((line) => line.split(/ ->|:/)[1]?.trim())).toEqual([
+      'the CPU shows no virtualization (neither vmx nor svm)', 'there is no /dev/kvm', 'there is no /dev/vhost-vsock',
+    ]);
+    put('/proc/cpuinfo', 'flags\t\t: fpu svm vme\n');
+    put('/dev/kvm');
+    put('/dev/vhost-vsock');
+    expect(await first(virtualization)).toMatch(/^ok: the CPU virtualizes, \/dev\/kvm and \/dev\/vhost-vsock are there/);
+  });
+  test('disk', async () => {
+    const config: Config = { ...defaultConfig, store: { ...defaultConfig.store, max: bytes(2 ** 60) } };
+    expect(await first(disk)).toMatch(/^(?:ok|warning): \d+[GM]iB free/);
+    expect(await first(disk, { config })).toMatch(/^warning: .*store and spool may grow/);
+  });
+});
+
+describe('the service', () => {
+  test('state folder', async () => {
+    expect(await first(state)).toMatch(/^ok: .* is made when/);
+    mkdirSync(`${root.path}/var/lib/shimtrace`, { recursive: true, mode: 0o755 });
+    expect(await first(state)).toMatch(/^problem: shimtrace may not write into/);
+    expect(await first(state, { user: { name: 'root', uid: 0, gids: [] } })).toMatch(/^ok/);
+    chmodSync(`${root.path}/var/lib/shimtrace`, 0o777);
+    expect(await first(state)).toMatch(/^problem: others may write/);
+    put('/var/lib/shimtrace/starts.db', 'x'.repeat(5_000));
+    expect((await look(state))[1]).toMatch(/^problem: the store .* is damaged/);
+  });
+  test('Prometheus', async () => {
+    expect(await first(prometheus)).toMatch(/^ok: none is seen/);
+    put('/etc/prometheus/prometheus.yml', 'scrape_configs:\n# - job_name: shimtrace\n');
+    expect(await first(prometheus)).toMatch(/^warning/);
+    put('/etc/prometheus/prometheus.yml', 'scrape_configs:\n  - job_name: shimtrace\n');
+    expect(await first(prometheus)).toMatch(/^ok: scrapes/);
+  });
+});
+
+describe('the command', () => {
+  test('sends a test trace, reads it back, and ends with 0 or 1', async () => {
+    const receiver = await Receiver.start();
+    const shown = createServer((request, answer) => void answer.end(request.url?.startsWith('/api/v3/traces/') === true ? '{"name":"doctor: test trace"}' : '')).listen(0, '127.0.0.1');
+    await new Promise((resolve) => shown.once('listening', resolve));
+    const { port } = shown.address() as AddressInfo;
+    put('/etc/urunc/config.toml', '[timestamps]\nenabled = true\n');
+    const config = root.write('c.yaml', `links: {jaeger: "http://127.0.0.1:${port}"}\n`);
+    const args = ['doctor', '--root', root.path, '--config', config, '--state-dir', '/state', '--otlp', receiver.url];
+    const bad = await shimtraceAsync(...args, '--format', 'json');
+    expect(bad).toMatchObject({ code: 1, stderr: '' });
+    const lines = bad.stdout.trimEnd().split('\n').map((line): unknown => JSON.parse(line));
+    expect(lines).toContainEqual(expect.objectContaining({ schema: 'shimtrace/doctor@1', check: 'urunc timestamps', result: 'problem' }));
+    expect(lines.filter((line) => typeof line === 'object' && line !== null && 'check' in line && line.check === 'back-end')).toEqual([
+      expect.objectContaining({ result: 'ok', remedy: null }), expect.objectContaining({ result: 'ok', what: `and http://127.0.0.1:${port} shows it` }),
+    ]);
+    put('/var/log/urunc/timestamps.log');
+    put('/dev/kvm');
+    put('/proc/cpuinfo', 'flags : vmx\n');
+    const good = await shimtraceAsync(...args);
+    expect(good).toMatchObject({ code: 0, stderr: '' });
+    expect(good.stdout).toMatch(/^ok +logs +\/var\/log\/urunc\/timestamps.log can be read \(0 bytes\)\n/);
+    shown.close();
+    const gone = await shimtraceAsync(...args);
+    expect(gone.stdout).toMatch(/warning {2}back-end +http:\/\/127.0.0.1:\d+ does not show it: .*ECONNREFUSED/);
+    await receiver.stop();
+    const nobody = await shimtraceAsync(...args);
+    expect(nobody.code).toBe(1);
+    expect(nobody.stdout).toMatch(/problem {2}back-end .* took no test trace: /);
+  }, 60_000);
+});
