@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Config } from '../config/config.ts';
+import type { Ledger } from '../engine/ledger.ts';
 import { brief } from '../engine/render/line.ts';
 import { storePath } from '../store/file.ts';
 import { SOCKET_FILE } from '../store/protocol.ts';
@@ -36,10 +37,18 @@ const USUAL = '/run/shimtrace';
 export const socketPaths = (folder: string, env: Readonly<Record<string, string | undefined>>): string[] =>
   [...new Set([socketPath(folder, env), join(folder, SOCKET_FILE), join(USUAL, SOCKET_FILE)])];
 
-export function keeping(config: Config, folder: string, host: Host, log: Logger): Keeping {
+export interface KeepingParts {
+  readonly config: Config;
+  readonly folder: string;
+  readonly host: Host;
+  readonly ledger: Ledger;
+  readonly log: Logger;
+}
+
+export function keeping({ config, folder, host, ledger, log }: KeepingParts): Keeping {
   const path = storePath(folder);
   const store = config.store.enabled
-    ? new Store({ path, keep: config.store.keep, max: config.store.max, host: host.attributes, brief, log, now: () => systemClock.now() })
+    ? new Store({ path, keep: config.store.keep, max: config.store.max, host: host.attributes, brief, nameOf: (source) => ledger.nameOf(source), log, now: () => systemClock.now() })
     : undefined;
   const flush = (): void => store?.flush();
   const server = new StoreServer({ path: socketPath(folder, process.env), store: path, flush, brief, log });

@@ -1,8 +1,8 @@
 /** `shimtrace show [ID]`: a start that the daemon kept, printed as it is from the log. */
 import { existsSync } from 'node:fs';
 import process from 'node:process';
-import type { Trace } from '../model/trace.ts';
 import { decodeAttributes, decodeTrace } from '../store/codec.ts';
+import type { Decoded } from '../store/codec.ts';
 import type { Finding } from '../store/reader.ts';
 import { EXIT, Stop } from './exit.ts';
 import type { Host } from './host.ts';
@@ -32,8 +32,7 @@ export async function showKept(id: string | undefined, flags: ShowFlags): Promis
   }
 }
 
-export interface KeptStart {
-  readonly trace: Trace;
+export interface KeptStart extends Decoded {
   readonly host: Pick<Host, 'attributes'>;
 }
 
@@ -42,10 +41,10 @@ export async function theOne(starts: Starts, id: string | undefined): Promise<Ke
   const found: Finding = await starts.find(id);
   switch (found.kind) {
     case 'found': {
-      const trace = decodeTrace(found.kept.trace);
+      const decoded = decodeTrace(found.kept.trace);
       const attributes = decodeAttributes(found.kept.host);
-      if (trace === undefined || attributes === undefined) throw new Stop(EXIT.data, 'This start was kept by another version of shimtrace and cannot be read.');
-      return { trace, host: { attributes } };
+      if (decoded === undefined || attributes === undefined) throw new Stop(EXIT.data, 'This start was kept by another version of shimtrace and cannot be read.');
+      return { ...decoded, host: { attributes } };
     }
     case 'ambiguous':
       throw new Stop(EXIT.usage, `"${id ?? ''}" is the beginning of several ids: ${named(found.names)}. Give more of it.`);

@@ -88,7 +88,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
   const saved = loaded.kind === 'loaded' ? loaded.state : undefined;
   const memory = storedMemory(saved?.memory);
   if (memory !== undefined) ledger.restore(memory);
-  const kept = keeping(config, folder, host, log);
+  const kept = keeping({ config, folder, host, ledger, log });
   const daemon: Daemon = new Daemon(
     {
       ledger,
@@ -126,7 +126,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
   });
   const backEnd = new BackEnd({ config, flag: flags.otlp, host, folder, log, onDrain: () => daemon.drained(() => follower.resume()), onReady: (outlet) => (daemon.outlet = outlet) });
   await backEnd.start();
-  const telemetry = await selfTelemetry({ config, ledger, follower, backEnd, state, log, host });
+  const telemetry = await selfTelemetry({ config, ledger, follower, backEnd, state, store: kept.store, log, host });
   await kept.listen();
   follower.start();
   watch.start({

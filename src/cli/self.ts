@@ -6,6 +6,7 @@ import type { Ledger } from '../engine/ledger.ts';
 import type { Follower } from '../sources/follow.ts';
 import type { StateFile } from '../sources/state.ts';
 import type { BackEnd } from './backend.ts';
+import type { Store } from '../store/store.ts';
 import type { Host } from './host.ts';
 import type { Logger } from './logger.ts';
 import { tally } from './tally.ts';
@@ -17,6 +18,7 @@ interface Parts {
   readonly follower: Follower;
   readonly backEnd: BackEnd;
   readonly state: StateFile;
+  readonly store: Store | undefined;
   readonly log: Logger;
   readonly host: Host;
 }
@@ -44,7 +46,7 @@ export async function selfTelemetry(parts: Parts): Promise<Telemetry | undefined
   return telemetry;
 }
 
-function snapshot({ ledger, follower, backEnd, state }: Parts): Record<string, number> {
+function snapshot({ ledger, follower, backEnd, state, store }: Parts): Record<string, number> {
   const { lines, events, ignored, unknown, malformed } = tally(ledger);
   const figures: Record<string, number> = {
     lines_total: lines,
@@ -57,6 +59,8 @@ function snapshot({ ledger, follower, backEnd, state }: Parts): Record<string, n
     spans_acknowledged_total: backEnd.stats?.acknowledgedSpans ?? 0,
     spans_refused_total: backEnd.stats?.refusedSpans ?? 0,
     bytes_waiting: backEnd.stats?.waitingBytes ?? 0,
+    store_unwritable: Number(store?.failing === true),
+    store_lost_starts_total: store?.counters.lost ?? 0,
     state_unwritable: Number(state.failing !== undefined),
     spool_bytes: backEnd.stats?.spoolBytes ?? 0,
     spool_traces: backEnd.stats?.spooledTraces ?? 0,

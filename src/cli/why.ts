@@ -21,13 +21,16 @@ export async function why(given: readonly string[], flags: WhyFlags): Promise<vo
   const { lookingConfig, openStarts } = await import('./starts.ts');
   const starts = openStarts(lookingConfig({ stateDir: flags.stateDir }));
   try {
-    const { trace } = await theOne(starts, given[0] ?? flags.container);
-    process.stdout.write(`${written(trace, flags.format, () => 'log')}\n`);
+    const { trace, nameOf } = await theOne(starts, given[0] ?? flags.container);
+    process.stdout.write(`${written(trace, flags.format, (source) => nameOf(source) ?? GONE)}\n`);
     if (trace.findings.length === 0) process.stderr.write('No finding.\n');
   } finally {
     starts.close();
   }
 }
+
+/** A name that nobody knows any more. */
+const GONE = 'a file that is gone';
 
 const written = (trace: Trace, format: WhyFlags['format'], nameOf: (source: SourceId) => string): string =>
   format === 'json' ? whyJson(trace, nameOf) : whyText(trace, paperFor(process.stdout, process.env), nameOf);
@@ -51,5 +54,5 @@ async function whyFiles(files: readonly string[], flags: WhyFlags): Promise<void
 
 /** Names of sources for people. */
 function namesOf(ledger: Ledger): (source: SourceId) => string {
-  return (source) => ledger.nameOf(source) ?? 'a file that is gone';
+  return (source) => ledger.nameOf(source) ?? GONE;
 }

@@ -5,15 +5,21 @@
 import { duration, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import { sourceId } from '../model/source.ts';
+import type { SourceId } from '../model/source.ts';
 import type { Attributes, AttributeValue, Certainty, Credit, Evidence, Finding, Link, LooseEvent, LooseReason, Outcome, Span, SpanEvent, SpanKind, Trace } from '../model/trace.ts';
 
+/** The name of a source, which the trace knows by a number of this process only. */
+export type NameOf = (source: SourceId) => string | undefined;
+
 /** One line without a line end. */
-export const encodeTrace = (trace: Trace): string =>
+export const encodeTrace = (trace: Trace, nameOf: NameOf): string =>
   JSON.stringify({
     ...trace,
     at: trace.at.toString(),
     spans: trace.spans.map(spanRow),
-    findings: trace.findings.map((finding) => ({ ...finding, evidence: finding.evidence.map((each) => ({ ...each, time: each.time.toString() })) })),
+    findings: trace.findings.map((finding) => ({
+      ...finding, evidence: finding.evidence.map((each) => ({ ...each, time: each.time.toString(), name: nameOf(each.source) })),
+    })),
   });
 
 const spanRow = (span: Span): readonly unknown[] => [
@@ -25,10 +31,17 @@ const spanRow = (span: Span): readonly unknown[] => [
   span.error ?? null,
 ];
 
+export interface Decoded {
+  readonly trace: Trace;
+  readonly nameOf: NameOf;
+}
+
 /** Undefined: this is no trace that this version wrote. */
-export function decodeTrace(text: string): Trace | undefined {
+export function decodeTrace(text: string): Decoded | undefined {
   try {
-    return traceOf(fieldsOf(JSON.parse(text)));
+    const fields = fieldsOf(JSON.parse(text));
+    const names = new Map(list(fields.get('findings'), namesOf).flat());
+    return { trace: traceOf(fields), nameOf: (source) => names.get(source) };
   } catch (error) {
     if (error instanceof Misfit || error instanceof SyntaxError) return undefined;
     throw error;
@@ -99,6 +112,12 @@ function evidenceOf(value: unknown): Evidence {
   const fields = fieldsOf(value);
   return { source: sourceId(number(fields.get('source'))), row: number(fields.get('row')), time: moment(fields.get('time')), line: text(fields.get('line')) };
 }
+
+const namesOf = (finding: unknown): readonly (readonly [number, string | undefined])[] =>
+  list(fieldsOf(finding).get('evidence'), (each) => {
+    const fields = fieldsOf(each);
+    return [number(fields.get('source')), optional(fields.get('name'), text)] as const;
+  });
 
 function pairOf(value: unknown): Attributes[number] {
   const [name, held] = array(value);

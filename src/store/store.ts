@@ -5,21 +5,17 @@
  */
 import { renameSync, rmSync } from 'node:fs';
 import type { Log } from '../model/delivery.ts';
-import type { Brief } from '../model/brief.ts';
 import type { FinishedStart } from '../model/finished.ts';
 import type { Duration, Nanos } from '../model/time.ts';
-import type { Attributes, Trace } from '../model/trace.ts';
 import { isDamage, isSqlite, openForWriting, whyOf } from './file.ts';
 import { StoreWriter } from './writer.ts';
+import type { WriterOptions } from './writer.ts';
 
-export interface StoreOptions {
+export interface StoreOptions extends WriterOptions {
   readonly path: string;
   readonly keep: Duration;
   /** Bytes. */
   readonly max: number;
-  readonly host: Attributes;
-  /** Worked out by the engine, which the store does not know. */
-  readonly brief: (trace: Trace) => Brief;
   readonly log: Log;
   readonly now: () => Nanos;
 }
@@ -109,12 +105,12 @@ export class Store {
   }
 
   #open(): void {
-    const { path, log, host, brief } = this.#options;
+    const { path, log } = this.#options;
     for (const again of [true, false]) {
       const opening = openForWriting(path);
       switch (opening.kind) {
         case 'open':
-          this.#guarded(() => (this.#writer = new StoreWriter(opening.database, host, brief)));
+          this.#guarded(() => (this.#writer = new StoreWriter(opening.database, this.#options)));
           return;
         case 'newer':
           this.#barred = true;

@@ -5,6 +5,7 @@ import type { Brief } from '../model/brief.ts';
 import type { FinishedStart } from '../model/finished.ts';
 import type { Attributes, Span, Trace } from '../model/trace.ts';
 import { encodeTrace } from './codec.ts';
+import type { NameOf } from './codec.ts';
 import { packPhases } from './phases.ts';
 import { textsOf } from './row.ts';
 
@@ -21,9 +22,17 @@ const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 const INT64_MAX = 2n ** 63n - 1n;
 
+export interface WriterOptions {
+  readonly host: Attributes;
+  /** Worked out by the engine, which the store does not know; so is the name of a source. */
+  readonly brief: (trace: Trace) => Brief;
+  readonly nameOf: NameOf;
+}
+
 export class StoreWriter {
   readonly #database: DatabaseSync;
   readonly #brief: (trace: Trace) => Brief;
+  readonly #nameOf: NameOf;
   readonly #host: number;
   readonly #kinds = new Map<string, number>();
   readonly #known: StatementSync;
@@ -33,9 +42,10 @@ export class StoreWriter {
   readonly #insertKind: StatementSync;
   #next: number;
 
-  constructor(database: DatabaseSync, host: Attributes, brief: (trace: Trace) => Brief) {
+  constructor(database: DatabaseSync, { host, brief, nameOf }: WriterOptions) {
     this.#database = database;
     this.#brief = brief;
+    this.#nameOf = nameOf;
     const attributes = JSON.stringify(host);
     database.prepare('INSERT INTO host (attributes) VALUES (?) ON CONFLICT DO NOTHING').run(attributes);
     this.#host = integer(database.prepare('SELECT id FROM host WHERE attributes = ?').get(attributes), 'id');
@@ -91,7 +101,7 @@ export class StoreWriter {
       const start = starts[from + texts.length];
       if (start === undefined) break;
       this.#writeStart(start);
-      const text = encodeTrace(start.trace);
+      const text = encodeTrace(start.trace, this.#nameOf);
       texts.push(text);
       length += text.length;
     }

@@ -6,7 +6,7 @@ import { duration, nanos } from '../../src/model/time.ts';
 import type { Trace } from '../../src/model/trace.ts';
 import { storePath } from '../../src/store/file.ts';
 import { Store } from '../../src/store/store.ts';
-import { written } from '../store/traces.ts';
+import { nameOf, written } from '../store/traces.ts';
 import { finishNode, MAIN, median, report, ROOT, SHORT } from './support.ts';
 
 const STARTS = SHORT ? 2_000 : 1_000_000;
@@ -45,7 +45,7 @@ function fill(): void {
   const log = (level: string, event: string): void => {
     throw new Error(`${level}: ${event}`);
   };
-  const store = new Store({ path: storePath(making), keep: duration(90 * 86_400e9), max: 2 ** 40, host: [['host.id', 'bench']], brief, log, now: () => nanos(BigInt(Date.now()) * 1_000_000n) });
+  const store = new Store({ path: storePath(making), keep: duration(90 * 86_400e9), max: 2 ** 40, host: [['host.id', 'bench']], brief, nameOf, log, now: () => nanos(BigInt(Date.now()) * 1_000_000n) });
   const { user, system } = process.cpuUsage();
   for (let index = 0; index < STARTS; index++) store.add({ trace: variant(samples, index), live: true });
   store.flush();

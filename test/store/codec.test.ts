@@ -5,11 +5,11 @@ import { otlpJson } from '../../src/engine/render/otlpjson.ts';
 import { waterfall } from '../../src/engine/render/waterfall.ts';
 import { duration, nanos } from '../../src/model/time.ts';
 import type { Trace } from '../../src/model/trace.ts';
-import { decodeAttributes, decodeTrace, encodeTrace } from '../../src/store/codec.ts';
+import { decodeAttributes, decodeTrace } from '../../src/store/codec.ts';
 import { packPhases, unpackPhases } from '../../src/store/phases.ts';
 import { overRecordings } from '../support/corpus.ts';
 import { span, trace, uruncTrace } from '../render/trace.ts';
-import { fixtureTraces, kataTraces, written } from './traces.ts';
+import { decode, encode, fixtureTraces, kataTraces, nameOf, written } from './traces.ts';
 
 const HOST = [['host.id', 'h'], ['host.cpu', 4], ['cloud', true], ['tags', ['a', 'b']]] as const;
 const PAPER = { width: 120, color: false, ascii: false };
@@ -19,11 +19,13 @@ const prints = (one: Trace | undefined): readonly string[] => (one === undefined
 function same(traces: readonly Trace[]): void {
   expect(traces.length).toBeGreaterThan(0);
   for (const one of traces) {
-    expect(encodeTrace(one)).not.toContain('\n');
-    const back = decodeTrace(encodeTrace(one));
+    expect(encode(one)).not.toContain('\n');
+    const back = decode(encode(one));
     expect(prints(back)).toEqual(prints(one));
     // Beyond what is printed: nothing is lost that somebody may print one day.
-    expect(encodeTrace(back ?? trace([]))).toBe(encodeTrace(one));
+    expect(encode(back ?? trace([]))).toBe(encode(one));
+    const names = decodeTrace(encode(one))?.nameOf;
+    for (const { source } of one.findings.flatMap(({ evidence }) => evidence)) expect(names?.(source)).toBe(nameOf(source));
   }
 }
 
@@ -42,8 +44,8 @@ overRecordings('recordings of Kata', () => {
 });
 
 test.each([
-  '', 'null', '[]', '{}', '{"id":1}', encodeTrace(uruncTrace()).slice(0, -9),
-  encodeTrace(uruncTrace()).replace('"ok"', '"fine"'), encodeTrace(uruncTrace()).replace('"exact"', 'null'), encodeTrace(uruncTrace()).replace(/"at":"\d+"/, '"at":"now"'),
+  '', 'null', '[]', '{}', '{"id":1}', encode(uruncTrace()).slice(0, -9),
+  encode(uruncTrace()).replace('"ok"', '"fine"'), encode(uruncTrace()).replace('"exact"', 'null'), encode(uruncTrace()).replace(/"at":"\d+"/, '"at":"now"'),
 ])('what is no trace is refused: %.30s', (text) => {
   expect(decodeTrace(text)).toBeUndefined();
 });

@@ -12,7 +12,7 @@ import { LONGEST_QUESTION, MOST, questionOf, questionText } from '../../src/stor
 import { StoreServer } from '../../src/store/server.ts';
 import { Store } from '../../src/store/store.ts';
 import { clock, Folder, Journal, until } from '../support/files.ts';
-import { copies, written } from './traces.ts';
+import { copies, nameOf, written } from './traces.ts';
 
 let folder: Folder;
 let journal: Journal;
@@ -27,7 +27,7 @@ const make = (path: string, groups = '/etc/group'): StoreServer =>
 beforeEach(async () => {
   folder = new Folder();
   journal = new Journal();
-  store = new Store({ path: storePath(folder.path), keep: duration(86_400e9), max: 2 ** 30, host: [], brief, log: journal.log, now: () => clock.now() });
+  store = new Store({ path: storePath(folder.path), keep: duration(86_400e9), max: 2 ** 30, host: [], brief, nameOf, log: journal.log, now: () => clock.now() });
   for (const trace of traces) store.add({ trace, live: true });
   server = make(folder.at('s.sock'));
   await server.listen();

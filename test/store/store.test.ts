@@ -5,14 +5,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { brief } from '../../src/engine/render/line.ts';
 import { duration, MINUTE, nanos, SECOND } from '../../src/model/time.ts';
 import type { Trace } from '../../src/model/trace.ts';
-import { decodeTrace, encodeTrace } from '../../src/store/codec.ts';
 import { openForReading, storePath } from '../../src/store/file.ts';
 import { unpackPhases } from '../../src/store/phases.ts';
 import { StoreReader } from '../../src/store/reader.ts';
 import { Store } from '../../src/store/store.ts';
 import type { StoreOptions } from '../../src/store/store.ts';
 import { Folder, Journal } from '../support/files.ts';
-import { copies, fixtureTraces, written } from './traces.ts';
+import { copies, decode, encode, fixtureTraces, nameOf, written } from './traces.ts';
 
 const DAY = 24 * 60 * MINUTE;
 const HOST = [['host.id', 'h1']] as const;
@@ -35,7 +34,7 @@ afterEach(() => {
 
 function store(more: Partial<StoreOptions> = {}): Store {
   const made = new Store({
-    path: storePath(folder.path), keep: duration(14 * DAY), max: 2 ** 30, host: HOST, log: journal.log, now: () => nanos(now), brief,
+    path: storePath(folder.path), keep: duration(14 * DAY), max: 2 ** 30, host: HOST, log: journal.log, now: () => nanos(now), brief, nameOf,
     ...more,
   });
   open.push(made);
@@ -73,11 +72,11 @@ describe('what was told', () => {
     for (const trace of traces) {
       for (const prefix of [trace.id, trace.id.slice(0, 20), trace.container]) {
         const found = read.find(prefix);
-        expect(found.kind === 'found' && found.kept).toEqual({ trace: encodeTrace(trace), host: JSON.stringify(HOST) });
+        expect(found.kind === 'found' && found.kept).toEqual({ trace: encode(trace), host: JSON.stringify(HOST) });
       }
     }
     const last = read.find(undefined);
-    expect(last.kind === 'found' && decodeTrace(last.kept.trace)?.id).toBe(newestFirst(traces)[0]);
+    expect(last.kind === 'found' && decode(last.kept.trace)?.id).toBe(newestFirst(traces)[0]);
   });
 
   test('is there after a restart, and told twice is one row', () => {
@@ -157,7 +156,7 @@ describe('an abbreviated id', () => {
     const found = reader().find(prefix);
     switch (found.kind) {
       case 'found':
-        return decodeTrace(found.kept.trace)?.id.slice(0, 4);
+        return decode(found.kept.trace)?.id.slice(0, 4);
       case 'ambiguous':
         return found.names;
       case 'none':

@@ -4,6 +4,8 @@ import { gunzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import { compile } from '../../src/engine/compile.ts';
 import type { Trace } from '../../src/model/trace.ts';
+import { decodeTrace, encodeTrace } from '../../src/store/codec.ts';
+import type { NameOf } from '../../src/store/codec.ts';
 import { nanos } from '../../src/model/time.ts';
 import { runtime as kata } from '../../src/runtimes/kata-1.ts';
 import { corpusFile } from '../support/corpus.ts';
@@ -36,3 +38,8 @@ export function* copies(trace: Trace, count: number): Generator<Trace> {
     yield { ...trace, id: name.padEnd(32, '0'), container: name.padEnd(64, 'c'), containers: [], at: nanos(trace.at + BigInt(index) * 1_000_000_000n) };
   }
 }
+
+/** Sources have a name each. */
+export const nameOf: NameOf = (source) => `log ${source}`;
+export const encode = (trace: Trace): string => encodeTrace(trace, nameOf);
+export const decode = (text: string): Trace | undefined => decodeTrace(text)?.trace;
