@@ -43,7 +43,9 @@ export async function testAlert(name: string, given: string | undefined, flags: 
   if (outcomes.includes(false)) throw new Stop(EXIT.unavailable, 'Not every sink took it.');
 }
 
-async function kept(config: Config, id: string | undefined): Promise<KeptStart> {
+type Tried = Pick<KeptStart, 'trace' | 'host'>;
+
+async function kept(config: Config, id: string | undefined): Promise<Tried> {
   const starts = openStarts(config);
   try {
     return await theOne(starts, id);
@@ -52,7 +54,7 @@ async function kept(config: Config, id: string | undefined): Promise<KeptStart> 
   }
 }
 
-async function lastOf(file: string, flags: TestFlags): Promise<KeptStart> {
+async function lastOf(file: string, flags: TestFlags): Promise<Tried> {
   const { host, traces } = await openLogs([file], flags);
   let last: Trace | undefined;
   for await (const trace of traces()) if (trace.episode === 'start') last = trace;

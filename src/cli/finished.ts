@@ -33,13 +33,17 @@ export class Finished {
   /** Never throws: what goes wrong while somebody looks on must not stop the trace. */
   tell(trace: Trace, now: Nanos): void {
     if (this.#observers.length === 0) return;
-    const start: FinishedStart = { trace, live: isRecent(trace, now) && !this.#known(trace.id) };
-    for (const { name, see } of this.#observers) {
-      try {
-        see(start);
-      } catch (error) {
-        this.#tellFailure(name, error);
-      }
+    let live = isRecent(trace, now);
+    if (live) this.#safely('the memory of starts', () => (live = !this.#known(trace.id)));
+    const start: FinishedStart = { trace, live };
+    for (const { name, see } of this.#observers) this.#safely(name, () => see(start));
+  }
+
+  #safely(name: string, look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.#tellFailure(name, error);
     }
   }
 

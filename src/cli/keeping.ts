@@ -50,7 +50,17 @@ export function keeping({ config, folder, host, ledger, log }: KeepingParts): Ke
   const store = config.store.enabled
     ? new Store({ path, keep: config.store.keep, max: config.store.max, host: host.attributes, brief, nameOf: (source) => ledger.nameOf(source), log, now: () => systemClock.now() })
     : undefined;
-  const flush = (): void => store?.flush();
+  let broken = false;
+  const flush = (): void => {
+    if (broken) return;
+    try {
+      store?.flush();
+    } catch (error) {
+      // A bug of ours, and none that may stop the state from being saved.
+      broken = true;
+      log('error', 'store_failed', { text: `A bug of shimtrace: finished starts are no longer kept. Traces are sent all the same. ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` });
+    }
+  };
   const server = new StoreServer({ path: socketPath(folder, process.env), store: path, flush, brief, log });
   return {
     // Listeners first: what is known by then is in the store already.
@@ -61,6 +71,7 @@ export function keeping({ config, folder, host, ledger, log }: KeepingParts): Ke
     listen: () => server.listen(),
     close: () => {
       server.close();
+      flush();
       store?.close();
     },
   };

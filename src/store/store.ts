@@ -190,9 +190,8 @@ export class Store {
     }
   }
 
-  /** Writes what waits and lets the file go. */
+  /** Lets the file go. What waits is written by `flush`. */
   close(): void {
-    this.flush();
     this.#close();
   }
 }

@@ -50,3 +50,10 @@ test('one who fails is named once, and the others are told', () => {
   expect(seen).toHaveLength(3);
   expect(journal.entries.filter(({ event }) => event === 'observer_failed').map(({ fields }) => fields['observer'])).toEqual(['broken']);
 });
+
+test('a memory that fails does not hide a start', () => {
+  const { finished, seen, journal } = scene(() => { throw new Error('no memory'); });
+  for (let n = 0; n < 2; n++) finished.tell(trace, END);
+  expect(seen.map(({ live }) => live)).toEqual([true, true]);
+  expect(journal.count('observer_failed')).toBe(1);
+});

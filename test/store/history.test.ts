@@ -6,6 +6,7 @@ import { StoreHistory } from '../../src/store/history.ts';
 import { Store } from '../../src/store/store.ts';
 import { slowStart } from '../alerts/parts.ts';
 import { Folder, Journal } from '../support/files.ts';
+import { nameOf } from './traces.ts';
 
 const NOW = nanos(1_795_216_445_000_000_000n);
 const DAY = duration(86_400e9);
@@ -14,7 +15,7 @@ const ms = (value: number): Trace['active'] => duration(value * 1e6);
 test('percentiles of what came up within the window, of the whole and of each phase', () => {
   const folder = new Folder();
   const path = folder.at('starts.db');
-  const store = new Store({ path, keep: duration(30 * 86_400e9), max: 1e9, host: [], brief, log: new Journal().log, now: () => NOW });
+  const store = new Store({ path, keep: duration(30 * 86_400e9), max: 1e9, host: [], brief, nameOf, log: new Journal().log, now: () => NOW });
   let id = 0;
   const add = (active: number, more: Partial<Trace> = {}, age = 3_600): void => {
     store.add({ live: true, trace: slowStart(active, { id: (++id).toString(16).padStart(32, '0'), at: nanos(NOW - BigInt(age) * 1_000_000_000n), ...more }) });

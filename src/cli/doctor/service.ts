@@ -137,12 +137,19 @@ async function readBack(jaeger: string, id: string): Promise<string | undefined>
   return why;
 }
 
+const PROMETHEUS = '/etc/prometheus/prometheus.yml';
+
+/** Whether somebody else's server scrapes the daemon cannot be seen from here. */
 export const prometheus: Check = {
   name: 'Prometheus',
-  look: ({ tree }) => {
-    const config = tree.read('/etc/prometheus/prometheus.yml');
-    if (config === undefined) return [ok('none is seen on this host; another one may scrape the daemon')];
-    if (/^(?!\s*#).*(?:shimtrace|:9464)/m.test(config)) return [ok('scrapes the daemon (/etc/prometheus/prometheus.yml)')];
-    return [warning('/etc/prometheus/prometheus.yml names no shimtrace', 'add a job with the target localhost:9464 to scrape_configs')];
+  look: ({ tree, config }) => {
+    const { listen } = config.metrics;
+    const text = tree.read(PROMETHEUS);
+    if (listen === 'off') return [ok('metrics are switched off')];
+    if (text === undefined) return [ok(`none is seen on this host; another one may scrape ${listen}`)];
+    const port = listen.slice(listen.lastIndexOf(':'));
+    const active = text.split('\n').filter((line) => !/^\s*#/.test(line)).join('\n');
+    if (active.includes('shimtrace') || new RegExp(`${port}\\b`).test(active)) return [ok(`scrapes the daemon (${PROMETHEUS})`)];
+    return [warning(`${PROMETHEUS} names no shimtrace`, `add a job with the target ${listen} to scrape_configs`)];
   },
 };
