@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Suites that need more than the everyday machine or minute: `vitest run --mode real`. */
-const APART = ['real', 'faults', 'bench'];
+const APART = ['real', 'faults', 'host', 'bench'];
 /** All of test/real but the short kill-and-rotate run, which needs no server. */
 const EVERYDAY = '!(kill-short).test.ts';
 

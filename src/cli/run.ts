@@ -20,6 +20,7 @@ import type { Host } from './host.ts';
 import { keeping } from './keeping.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
+import { ServiceManager, beatMs, tellSystemd } from './manager.ts';
 import { places } from './places.ts';
 import { problemText } from './problem.ts';
 import { loadRuntimes } from './runtimes.ts';
@@ -62,8 +63,9 @@ export async function run(flags: RunFlags): Promise<ExitCode> {
     const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), ledgerOptions(config, host));
     const watch = new Watch({ config, runtimes, ledger, host, log, history: config.store.enabled ? new StoreHistory({ path: storePath(folder), now: () => systemClock.now(), steady: () => performance.now() }) : undefined });
     const reload = new Reload({ flags, runtimes, own, watch }, settings);
-    process.on('SIGHUP', () => reload.now());
-    return await follow({ watch, flags, config, log, host, folder, ledger, patterns });
+    const manager = new ServiceManager(tellSystemd(process.env), log);
+    process.on('SIGHUP', () => manager.reloading(() => reload.now()));
+    return await follow({ watch, manager, flags, config, log, host, folder, ledger, patterns });
   } finally {
     lock.release();
   }
@@ -71,6 +73,7 @@ export async function run(flags: RunFlags): Promise<ExitCode> {
 
 interface Setting {
   readonly watch: Watch;
+  readonly manager: ServiceManager;
   readonly flags: RunFlags;
   readonly config: Config;
   readonly log: Logger;
@@ -81,7 +84,7 @@ interface Setting {
 }
 
 async function follow(setting: Setting): Promise<ExitCode> {
-  const { config, log, host, folder, ledger, patterns, flags, watch } = setting;
+  const { config, log, host, folder, ledger, patterns, flags, watch, manager } = setting;
   const state = new StateFile(folder, log);
   const loaded = state.load();
   if (loaded.kind === 'refused') throw new Stop(EXIT.io, problemText(loaded.problem));
@@ -134,7 +137,9 @@ async function follow(setting: Setting): Promise<ExitCode> {
     stats: () => backEnd.stats, stateWritable: () => state.failing === undefined, now: () => systemClock.now(), steady: () => performance.now(),
   });
   sayWhatIsWatched(setting, follower, backEnd);
+  manager.ready(`Watching ${patterns.length} places. The last words: journalctl -u shimtrace -n 20`, beatMs(process.env, process.pid));
   const code = await stopSignal(log);
+  manager.stopping();
   await follower.stop();
   daemon.finish();
   await Promise.all([backEnd.stop(FLUSH_MS), watch.stop()]);

@@ -68,7 +68,8 @@ export class StoreServer {
     const { path, log, groups = '/etc/group' } = this.#options;
     try {
       const gid = groupId(groups);
-      if (gid !== undefined) chownSync(path, -1, gid);
+      // The service has that group already, and may not give its files away.
+      if (gid !== undefined && lstatSync(path).gid !== gid) chownSync(path, -1, gid);
     } catch (error) {
       log('info', 'socket_group', { path, text: `${path} stays with its own group: ${whyOf(error)}. Members of ${GROUP} cannot use it.` });
     }
