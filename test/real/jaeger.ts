@@ -56,6 +56,12 @@ export class Jaeger implements AsyncDisposable {
     return answer === undefined ? [] : results(answer);
   }
 
+  /** Ids of the traces that its page's search finds by tags of a span. */
+  async tagged(service: string, tags: Readonly<{ [name: string]: string }>, from: bigint, to: bigint): Promise<string[]> {
+    const query = new URLSearchParams({ service, tags: JSON.stringify(tags), start: String(from / 1_000n), end: String(to / 1_000n), limit: '1000' });
+    return list(JSON.parse((await this.#get(`/api/traces?${query}`)) ?? '{}'), 'data').map((trace) => text(trace, 'traceID'));
+  }
+
   async doubts(id: string): Promise<Doubts> {
     const answer: unknown = JSON.parse((await this.#get(`/api/traces/${id}`)) ?? '{}');
     const spans = list(answer, 'data').flatMap((trace) => list(trace, 'spans'));

@@ -109,6 +109,11 @@ describe.skipIf(missing !== undefined)(`recordings of real Kata 1.x, replayed${m
     expect(calls.length).toBeGreaterThan(50);
     for (const call of calls) expect(byId.get(call.parent), call.name).toMatchObject({ kind: 3, service: 'kata-runtime' });
   });
+
+  test('the finding is found by its tag', async () => {
+    const found = await jaeger.tagged('kata', { 'shimtrace.finding': 'dial-backoff' }, begun, now() + 60_000_000_000n);
+    expect(found).toHaveLength(1);
+  });
 });
 
 function importAll(folder: string, logs: ReadonlyMap<string, string>): Map<string, SpanView[]> {
