@@ -7,10 +7,10 @@ import type { EpisodeName, EpisodeRule, MarkRule, Runtime, SourceRule, When } fr
 import type { Entry, Syntax } from '../model/entry.ts';
 import type { FindingRule } from '../model/findings.ts';
 import { Table } from './table.ts';
+import { compileEpisode } from './episode.ts';
 import { compileNames } from './names.ts';
 import type { CompiledNames } from './names.ts';
 import type { Holes } from './template.ts';
-import { compileSpan, modestMarks } from './words.ts';
 import type { CompiledSpan } from './words.ts';
 
 /** A mark of a runtime, by its number in `CompiledRuntime.marks`. */
@@ -38,6 +38,8 @@ export interface Spelling {
   readonly agreed: Mark | undefined;
   /** The episode that it opens. */
   readonly opens: CompiledEpisode | undefined;
+  /** It opens it only where none of its container is under way; for `member`, and its container is not the sandbox itself. */
+  readonly standsIn: 'any' | 'member' | undefined;
   readonly loose: boolean;
   /** May be one of the marks that complete an episode, in some scheme. */
   readonly mayComplete: boolean;
@@ -49,7 +51,7 @@ export interface Spelling {
 /** What one source rule makes of a line. */
 export type Match =
   | { readonly kind: 'event'; readonly spelling: Spelling; readonly holes: Holes | undefined }
-  | { readonly kind: 'ignored'; readonly name: string }
+  | { readonly kind: 'ignored'; readonly name: string; readonly secret?: true }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'foreign' };
 
@@ -73,6 +75,9 @@ export interface CompiledEpisode {
   readonly until: readonly Mark[];
   /** By mark: the hole or field with the reason why it failed. */
   readonly fails: ReadonlyMap<Mark, string>;
+  readonly answers: readonly (readonly [request: Mark, answer: Mark])[];
+  /** By mark that fails nothing: the hole or field with a better reason. */
+  readonly because: ReadonlyMap<Mark, string>;
   readonly nothing: { readonly exactly: ReadonlySet<Mark>; readonly name: string } | undefined;
   /** By number of a mark: those that it must come before, across processes. */
   readonly effects: readonly (readonly Mark[] | undefined)[];
@@ -104,7 +109,7 @@ export interface CompiledRuntime {
   };
 }
 
-type MarkOf = (name: string) => Mark;
+export type MarkOf = (name: string) => Mark;
 
 /** @throws Error when the runtime file contradicts itself: a bug of ours, named. */
 export function compile(runtime: Runtime): CompiledRuntime {
@@ -168,35 +173,6 @@ function collectMarks(runtime: Runtime, components: readonly string[]): Map<stri
   return marks;
 }
 
-function compileEpisode(runtime: Runtime, name: EpisodeName, rule: EpisodeRule, components: readonly string[], markOf: MarkOf): CompiledEpisode {
-  const { rests } = rule;
-  const spans = [...(runtime.spans[name] ?? []), ...(runtime.spans.every ?? [])].map((span) => compileSpan(span, markOf));
-  const seen = rests !== undefined && 'seen' in rests ? [rests.seen] : [];
-  return {
-    name,
-    rule,
-    until: rule.until.map(markOf),
-    fails: new Map(Object.entries(rule.fails ?? {}).flatMap(([mark, reason]) => (reason === undefined ? [] : [[markOf(mark), reason] as const]))),
-    nothing: rule.nothing && { exactly: new Set(rule.nothing.exactly.map(markOf)), name: rule.nothing.name },
-    effects: effectsOf(rule, markOf),
-    rests:
-      rests === undefined ? undefined
-      : 'after' in rests ? { kind: 'columns', after: components.indexOf(rests.after), before: components.indexOf(rests.before) }
-      : { kind: 'marks', seen: markOf(rests.seen), unseen: markOf(rests.unseen) },
-    spans,
-    modest: new Set([...spans.flatMap(modestMarks), ...[...rule.opens, ...rule.until, ...seen].map(markOf)]),
-  };
-}
-
-function effectsOf(rule: EpisodeRule, markOf: MarkOf): (Mark[] | undefined)[] {
-  const effects: (Mark[] | undefined)[] = [];
-  for (const [cause, effect] of rule.causes ?? []) {
-    const { index } = markOf(cause);
-    effects[index] = [...(effects[index] ?? []), markOf(effect)];
-  }
-  return effects;
-}
-
 function compileColumns(runtime: Runtime, scheme: string, components: readonly string[], markOf: MarkOf): Columns {
   return components.map((service) =>
     runtime.sources.flatMap((source) =>
@@ -229,6 +205,7 @@ function compileSource(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkO
     table.add(one.when, { kind: 'event', spelling });
   }
   for (const [name, whens] of Object.entries(rule.ignored)) for (const when of list(whens)) table.add(when, { kind: 'ignored', name });
+  for (const [name, whens] of Object.entries(rule.secret ?? {})) for (const when of list(whens)) table.add(when, { kind: 'ignored', name, secret: true });
   const alive = aliveOf(runtime, rule, markOf, spellings.length);
   if (alive !== undefined) spellings.push(alive);
   return {
@@ -252,6 +229,7 @@ function aliveOf(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkOf, ind
     meanings: runtime.schemes.map(() => mark),
     agreed: mark,
     opens: undefined,
+    standsIn: undefined,
     loose: true,
     mayComplete: false,
     renews: false,
@@ -280,7 +258,11 @@ function spell(runtime: CompiledRuntime, rule: SourceRule, { when, rule: mark, m
     text: words.join(' '),
     meanings,
     agreed: known.every((one) => one === first) ? first : undefined,
-    opens: runtime.episodes.find((episode) => episode.rule.opens.some((name) => names.has(name))),
+    opens: runtime.episodes.find(({ rule: { opens, standIns = [], memberStandIns = [] } }) => [...opens, ...standIns, ...memberStandIns].some((name) => names.has(name))),
+    standsIn:
+      runtime.episodes.some(({ rule }) => rule.standIns?.some((name) => names.has(name)) === true) ? 'any'
+      : runtime.episodes.some(({ rule }) => rule.memberStandIns?.some((name) => names.has(name)) === true) ? 'member'
+      : undefined,
     loose: known.every((one) => one.loose),
     mayComplete: runtime.episodes.some((episode) => episode.rule.until.some((name) => names.has(name)) || known.some((one) => episode.fails.has(one))),
     renews: mark.renews === true,

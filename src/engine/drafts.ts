@@ -5,8 +5,10 @@ import { calls } from './calls.ts';
 import type { GuestClock } from './clock.ts';
 import type { Draft } from './draft.ts';
 import type { Resolved } from './groups.ts';
-import { gapsOf, pairsOf, sessionsOf, stagesOf } from './processes.ts';
+import { pairsOf } from './pairs.ts';
+import { gapsOf, sessionsOf, stagesOf } from './processes.ts';
 import type { Call } from './joins.ts';
+import { requestsOf } from './requests.ts';
 import { chain, stretch } from './stretches.ts';
 import type { CompiledRpc } from './words.ts';
 
@@ -32,7 +34,7 @@ export function drafts(
       case 'gaps':
         break; // what they reach is known when all else is made
       case 'pairs':
-        pairsOf(word, resolved, made);
+        pairsOf(word, resolved, clock, made);
         break;
       case 'stages':
         stagesOf(word, resolved, made);
@@ -48,7 +50,7 @@ export function drafts(
     }
   }
   // First of equal stretches: a process of which only one act is seen holds that act.
-  for (const word of rule.spans) if (word.kind === 'sessions') made.unshift(...sessionsOf(word, rule, resolved, made));
+  for (const word of rule.spans) if (word.kind === 'sessions') made.unshift(...(word.from.length > 0 ? requestsOf(word, rule, resolved) : sessionsOf(word, rule, resolved, made)));
   for (const word of rule.spans) if (word.kind === 'gaps') gapsOf(word, made);
   return made;
 }

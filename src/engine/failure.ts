@@ -2,13 +2,17 @@
 import type { Episode } from './fold.ts';
 import { nameOf } from './fold.ts';
 import type { Placed, Resolved } from './groups.ts';
-import { completion } from './judge.ts';
-import { failureOf } from './processes.ts';
+import { completion, unanswered } from './judge.ts';
+import { failureOf, firstReason } from './processes.ts';
 import { meaning } from './scheme.ts';
 
 /** What the runtime itself says that went wrong; of several processes the first. */
 export function reasonOf({ outcome, rule }: Episode, { groups }: Resolved): string | undefined {
   if (outcome !== 'failed') return undefined;
+  for (const { items } of groups) {
+    const reason = firstReason(rule.because, items);
+    if (reason !== undefined) return reason;
+  }
   for (const group of groups) {
     const reason = failureOf(rule, group);
     if (reason !== undefined) return reason;
@@ -37,6 +41,7 @@ function missing({ runtime, rule, whole, decision }: Episode): string {
     return `as a log of ${runtime.name} ${names} it would be complete: pin the version with --scheme`;
   }
   const seen = new Set(whole.map((event) => meaning(event, decision.schemes)));
-  const names = rule.until.filter((mark) => !seen.has(mark)).map((mark) => `"${mark.name}"`);
+  const awaited = [...rule.until.filter((mark) => !seen.has(mark)), ...unanswered(rule, whole)];
+  const names = [...new Set(awaited)].map((mark) => `"${mark.name}"`);
   return `${names.join(' and ')} never came`;
 }

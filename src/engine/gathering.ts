@@ -69,7 +69,8 @@ export class Gathering {
   #gather(event: Event, subject: string, runtime: CompiledRuntime, reading: Reading): boolean {
     const life = this.#with.lives.of(runtime, subject);
     if (life === undefined) return false;
-    const { opens } = event.spelling;
+    const { standsIn } = event.spelling;
+    const opens = standsIn === 'member' && (event.container ?? subject) === subject ? undefined : event.spelling.opens;
     const found = opens === undefined ? life.place(event, reading, this.#with.options.patience) : life.open(event, opens, reading);
     if (found.kind === 'counted') {
       this.#with.count(found.name);

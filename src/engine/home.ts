@@ -2,6 +2,7 @@
 import { between } from '../model/time.ts';
 import type { CompiledEpisode, CompiledRuntime } from './compile.ts';
 import type { Event } from './event.ts';
+import { partsOf } from './judge.ts';
 import type { OpenEpisode } from './open.ts';
 
 /** Has opened by then, give or take what the line's writer rounds away. */
@@ -26,10 +27,18 @@ export function goesOn(open: readonly OpenEpisode[], rule: CompiledEpisode, even
     if (event.time < lost.opened) lost.kind = 'start';
     return lost;
   }
+  const begun = event.spelling.standsIn !== undefined ? mine.findLast((episode) => hadOpened(episode, event) && hasOpenPart(episode, container)) : undefined;
+  if (begun !== undefined) return begun;
   if (rule.rule.joins === true) return mine.findLast((episode) => episode.container === container);
   if (rule.rule.pod === undefined) return undefined;
   return mine.findLast((episode) => episode.container === episode.subject && episode.container !== container && hadOpened(episode, event));
 }
+
+/** Whether this container is on its way in it: what stands in for its opener is then no beginning. */
+const hasOpenPart = (episode: OpenEpisode, container: string): boolean => {
+  const part = partsOf(episode.rule, episode.events).findLast((one) => one.container === container);
+  return part !== undefined && part.end === undefined;
+};
 
 /**
  * A line that opens nothing. A process' line belongs where its process is; a line that names a container, to that container's
@@ -39,7 +48,7 @@ export function homeOf(runtime: CompiledRuntime, open: readonly OpenEpisode[], e
   const { container, handle } = event;
   const [only] = open;
   if (open.length === 1 && only !== undefined && handle !== undefined && only.has(handle) && hadOpened(only, event)) return only;
-  if (handle !== undefined) {
+  if (handle !== undefined && !begunBefore(open, event)) {
     const own = open.findLast((episode) => episode.has(handle) && (episode.kind === 'inside' || hadOpened(episode, event)));
     if (own !== undefined) return own;
   }
@@ -54,6 +63,10 @@ export function homeOf(runtime: CompiledRuntime, open: readonly OpenEpisode[], e
   if (candidates.length < 2) return candidates[0];
   return candidates.findLast((episode) => awaits(episode, event)) ?? candidates[candidates.length - 1];
 }
+
+/** A use of the handle that was seen to begin earlier: this line begins another one, of which no episode knows yet. */
+const begunBefore = (open: readonly OpenEpisode[], { spelling, handle, time }: Event): boolean =>
+  spelling.renews && open.some((episode) => episode.events.some((other) => other.spelling === spelling && other.handle === handle && other.time < time));
 
 /** The rule whose processes do this; undefined: a command that measures nothing of its own (state) goes wherever its container is. */
 function ruleOf({ episodes }: CompiledRuntime, command: string): CompiledEpisode | undefined {

@@ -100,8 +100,21 @@ function worst(runtime: CompiledRuntime, rule: CompiledEpisode, events: readonly
   const parts = partsOf(rule, events);
   if (parts.some(({ failed }) => failed)) return 'failed';
   const open = parts.filter(({ end }) => end === undefined);
+  if (unanswered(rule, events).length > 0) return 'incomplete';
   if (rule.until.length === 0 || open.length === 0) return 'ok';
   return open.every((part) => rests(runtime, rule, part.events, 0)) ? 'created' : 'incomplete';
+}
+
+/** The answers that requests of its handles still wait for. */
+export function unanswered({ answers }: CompiledEpisode, events: readonly Event[]): Mark[] {
+  return answers.filter(([request, answer]) => {
+    const open = new Set<string | undefined>();
+    for (const { spelling, handle } of events) {
+      if (spelling.agreed === request) open.add(handle);
+      else if (spelling.agreed === answer) open.delete(handle);
+    }
+    return open.size > 0;
+  }).map(([, answer]) => answer);
 }
 
 /** The name under which an episode that is none is counted (urunc: handed-to-runc); undefined: it is one. */

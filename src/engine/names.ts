@@ -9,14 +9,16 @@ export interface CompiledNames {
   readonly handles: readonly Name[];
   readonly also: Name | undefined;
   readonly alias: Name | undefined;
+  readonly command: Name | undefined;
 }
 
 const compileName = (text: string | undefined): Name | undefined => (text === undefined ? undefined : nameTemplate(text));
 
-export const compileNames = ({ container, sandbox, handle, also, alias }: Names): CompiledNames => ({
+export const compileNames = ({ container, sandbox, handle, also, alias, command }: Names): CompiledNames => ({
   container: compileName(container),
   sandbox: compileName(sandbox),
   handles: (handle === undefined ? [] : typeof handle === 'string' ? [handle] : handle).map(nameTemplate),
   also: compileName(also),
   alias: compileName(alias),
+  command: compileName(command),
 });

@@ -1,15 +1,14 @@
-/** The words for processes that write many lines: `sessions`, `gaps`, `pairs`, `stages`. */
-import type { Gaps, Sessions } from '../model/spans.ts';
+/** The words for processes that write many lines: `sessions`, `gaps`, `stages`. */
+import type { Gaps } from '../model/spans.ts';
 import type { Attributes } from '../model/trace.ts';
 import type { CompiledEpisode } from './compile.ts';
 import { draft } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { Group, Placed, Resolved } from './groups.ts';
-import { fill } from './template.ts';
-import type { CompiledPairs, CompiledStages } from './words.ts';
+import type { CompiledSessions, CompiledStages } from './words.ts';
 
 /** From a process' first line to its last, or to the end of what it is known to have done: it began before and ended after. */
-export function sessionsOf(word: Sessions, rule: CompiledEpisode, { groups }: Resolved, made: readonly Draft[]): Draft[] {
+export function sessionsOf(word: CompiledSessions, rule: CompiledEpisode, { groups }: Resolved, made: readonly Draft[]): Draft[] {
   const sessions: Draft[] = [];
   for (const group of groups) {
     const [from] = group.items;
@@ -26,9 +25,12 @@ export function sessionsOf(word: Sessions, rule: CompiledEpisode, { groups }: Re
 }
 
 /** The reason with which the process itself says that it failed. */
-export function failureOf({ fails }: CompiledEpisode, { items }: Group): string | undefined {
+export const failureOf = ({ fails }: CompiledEpisode, { items }: Group): string | undefined => firstReason(fails, items);
+
+/** The reason that the first of these marks tells: its hole, else its whole line. */
+export function firstReason(reasons: CompiledEpisode['fails'], items: readonly Placed[]): string | undefined {
   for (const { mark, event } of items) {
-    const hole = mark && fails.get(mark);
+    const hole = mark && reasons.get(mark);
     if (hole !== undefined) return event.holes?.[hole] ?? event.line;
   }
   return undefined;
@@ -69,49 +71,6 @@ export function gapsOf(word: Gaps, made: Draft[]): void {
       attributes: [['container.id', container]],
     }));
   }
-}
-
-export function pairsOf(word: CompiledPairs, resolved: Resolved, made: Draft[]): void {
-  for (const group of resolved.groups) {
-    let from: Placed | undefined;
-    for (const item of group.items) {
-      if (item.mark === word.from) {
-        if (from !== undefined) made.push(pair(word, group, from, item, false));
-        from = item;
-      } else if (from !== undefined && item.mark !== undefined && word.to.includes(item.mark)) {
-        made.push(pair(word, group, from, item, true));
-        from = undefined;
-      } else if (from !== undefined && word.alone) {
-        made.push(pair(word, group, from, item, false));
-        from = undefined;
-      }
-    }
-    if (from !== undefined) unanswered(word, group, from, resolved, made);
-  }
-}
-
-/** Its own end was not written: the next sign of life of its process, or another process' mark, is the latest it can have been. */
-function unanswered(word: CompiledPairs, group: Group, from: Placed, { all }: Resolved, made: Draft[]): void {
-  const next = group.items[group.items.indexOf(from) + 1];
-  const end = next ?? all.find((item) => item.offset > from.offset && item.mark !== undefined && word.elsewhere.includes(item.mark));
-  if (end !== undefined) made.push(pair(word, group, from, end, false));
-}
-
-function pair(word: CompiledPairs, group: Group, from: Placed, to: Placed, meant: boolean): Draft {
-  const peer: Attributes = word.peer === undefined ? [] : [['peer.service', word.peer], ['service.peer.name', word.peer]];
-  const own: Attributes = group.container === undefined ? [] : [['container.id', group.container]];
-  return draft({
-    service: word.service,
-    name: fill(word.name, from.event.holes),
-    kind: word.peer === undefined ? 'internal' : 'client',
-    from,
-    to,
-    certainty: meant ? 'exact' : 'bounded',
-    credit: word.credit,
-    waits: word.waits,
-    group,
-    attributes: [...own, ...peer],
-  });
 }
 
 export function stagesOf(word: CompiledStages, { groups }: Resolved, made: Draft[]): void {

@@ -242,7 +242,8 @@ export class Reading {
   /** A line that is no mark still shows that its process lives. */
   #useless(source: CompiledSource, entry: Entry, match: Match, time: Nanos, offset: number): 'no rule' | undefined {
     const young = this.info.notBefore === undefined || time >= this.info.notBefore;
-    if (source.alive !== undefined && young) this.#event(source, entry, source.alive, undefined, time, offset);
+    const secret = match.kind === 'ignored' && match.secret === true;
+    if (source.alive !== undefined && young && !secret) this.#event(source, entry, source.alive, undefined, time, offset);
     if (match.kind !== 'ignored') return 'no rule';
     count(this.verdicts.ignored, match.name);
     return undefined;
@@ -261,7 +262,7 @@ export class Reading {
       container,
       handle: firstTold(other === undefined || other.handles.length === 0 ? own.handles : other.handles, entry, holes),
       also: told(other?.also, entry, holes),
-      command: source.command === undefined ? undefined : entry.get(source.command),
+      command: told(other?.command, entry, holes) ?? (source.command === undefined ? undefined : entry.get(source.command)),
     };
     const named = whom(own.sandbox, other, entry, holes);
     const from = this.#arena.keep(this.#bytes, this.#start, this.#end);

@@ -58,7 +58,7 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
 }
 
 /** Between two lines of the guest: by the guest's clock, mapped to the host's. */
-function guestTimes(clock: GuestClock, from: Placed, to: Placed): Partial<Draft> | undefined {
+export function guestTimes(clock: GuestClock, from: Placed, to: Placed): Partial<Draft> | undefined {
   const begin = clock.map(from);
   const end = clock.map(to);
   return begin === undefined || end === undefined || end.offset < begin.offset ? undefined : { start: begin.offset, end: end.offset, attributes: begin.attributes };

@@ -16,7 +16,7 @@ type Test =
   | { readonly kind: 'template'; readonly field: string; readonly template: Template };
 
 /** What a rule gives: a mark's spelling, or the name under which the line is ignored. */
-export type Target = { readonly kind: 'event'; readonly spelling: Spelling } | { readonly kind: 'ignored'; readonly name: string };
+export type Target = { readonly kind: 'event'; readonly spelling: Spelling } | { readonly kind: 'ignored'; readonly name: string; readonly secret?: true };
 
 interface Rule {
   readonly tests: readonly Test[];
@@ -26,6 +26,8 @@ interface Rule {
   readonly match: Match;
 }
 
+/** More than any rule's own conditions weigh. */
+const ABOVE_ALL = 1_000;
 const UNKNOWN: Match = { kind: 'unknown' };
 const FOREIGN: Match = { kind: 'foreign' };
 
@@ -102,7 +104,8 @@ export class Table {
 
   add(when: When, target: Target): void {
     const tests = testsOf(when);
-    const weight = tests.reduce((sum, test) => sum + (test.kind === 'exact' || test.kind === 'absent' ? 2 : 1), 0);
+    const own = tests.reduce((sum, test) => sum + (test.kind === 'exact' || test.kind === 'absent' ? 2 : 1), 0);
+    const weight = target.kind === 'ignored' && target.secret === true ? own + ABOVE_ALL : own;
     const match: Match = target.kind === 'ignored' ? target : { ...target, holes: undefined };
     const rule: Rule = { tests, weight, target, match };
     if (tests.some((test) => test.kind === 'template' || test.kind === 'present' || (test.field !== this.#first && test.field !== this.#second))) this.#memorable = false;

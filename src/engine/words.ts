@@ -20,7 +20,8 @@ export type CompiledRpc = Omit<Rpc, 'client' | 'server'> & {
   readonly server: { readonly service: string; readonly name: string; readonly mark: Mark; readonly asked: Mark };
 };
 export type CompiledBoot = Omit<Boot, 'kernel' | 'to'> & { readonly kernel: Mark; readonly to: readonly Mark[] };
-export type CompiledSpan = CompiledBetween | CompiledSteps | Sessions | Gaps | CompiledPairs | CompiledStages | CompiledRpc | CompiledBoot;
+export type CompiledSessions = Omit<Sessions, 'from' | 'to' | 'near'> & { readonly from: readonly Mark[]; readonly to: readonly Mark[]; readonly near: readonly Mark[] };
+export type CompiledSpan = CompiledBetween | CompiledSteps | CompiledSessions | Gaps | CompiledPairs | CompiledStages | CompiledRpc | CompiledBoot;
 
 export function compileSpan(rule: SpanRule, markOf: (name: string) => Mark): CompiledSpan {
   switch (rule.kind) {
@@ -35,6 +36,7 @@ export function compileSpan(rule: SpanRule, markOf: (name: string) => Mark): Com
         steps: rule.steps.map((step) => ({ name: `${rule.prefix}: ${step.name}`, to: markOf(step.to), waits: step.waits })),
       };
     case 'sessions':
+      return { ...rule, from: rule.from.map(markOf), to: rule.to.map(markOf), near: rule.near.map(markOf) };
     case 'gaps':
       return rule;
     case 'pairs':
@@ -61,8 +63,9 @@ export function modestMarks(rule: CompiledSpan): readonly Mark[] {
       return rule.until;
     case 'boot':
       return rule.to;
-    case 'steps':
     case 'sessions':
+      return [...rule.from, ...rule.to, ...rule.near];
+    case 'steps':
     case 'gaps':
     case 'rpc':
       return [];

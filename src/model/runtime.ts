@@ -27,6 +27,8 @@ export interface Names {
   readonly also?: string;
   /** Another name of the sandbox, from this line on and before it (a VM that was made before its sandbox). */
   readonly alias?: string;
+  /** What the handle does, where no field of the line tells: the request that a line is part of. */
+  readonly command?: string;
 }
 
 /** One mark: a named moment, and how each version of the log spells it. */
@@ -51,6 +53,8 @@ export interface SourceRule<M extends string = string> {
   readonly configured?: { readonly file: string; readonly table: string; readonly key: string };
   /** Syslog identifiers of the writers: what a journal or a syslog file is asked for. */
   readonly identifiers?: readonly string[];
+  /** Identifiers of programs that pass these lines on beside their own: asked for too, but their own lines are another program's. */
+  readonly carriers?: readonly string[];
   /** How lines are written here; several where the writer has several forms. */
   readonly syntax: Syntax | readonly Syntax[];
   /** One of these holds on every line of this source. */
@@ -62,6 +66,8 @@ export interface SourceRule<M extends string = string> {
   readonly marks: Readonly<Record<string, Readonly<Partial<Record<M, MarkRule>>>>>;
   /** Lines known and of no use, by name. */
   readonly ignored: Readonly<Record<string, When | readonly When[]>>;
+  /** Lines that print what is nobody's business (environments, policies): counted by name and kept nowhere, whatever else claims them. */
+  readonly secret?: Readonly<Record<string, When | readonly When[]>>;
   /** Fields that a line of this runtime always has: tells an unknown line of a known writer from a foreign one. */
   readonly fields: readonly string[];
   /** Fields that spell the mark; their values become `shimtrace.from` and `shimtrace.to` of a span. */
@@ -73,6 +79,10 @@ export interface EpisodeRule<M extends string = string> {
   readonly root: { readonly service: string; readonly name: string; readonly certainty?: Certainty };
   /** An opener at another time is a new episode. */
   readonly opens: readonly M[];
+  /** Open an episode where none of the container is under way: the first line that is written where the log level hides the opener. */
+  readonly standIns?: readonly M[];
+  /** The same for a container in a sandbox that has begun before; the sandbox's own is not opened by it. */
+  readonly memberStandIns?: readonly M[];
   /** Commands whose processes open an episode also where the opener itself was lost: its beginning is then missing, and said to be. */
   readonly commands?: readonly string[];
   /** Commands whose processes go on with a start that had been created and rested. */
@@ -85,6 +95,10 @@ export interface EpisodeRule<M extends string = string> {
   readonly until: readonly M[];
   /** A mark that ends it as failed, and the hole or field with the reason. */
   readonly fails?: Readonly<Partial<Record<M, string>>>;
+  /** Requests and their answers: an episode in which one stays open is incomplete. */
+  readonly answers?: readonly (readonly [request: M, answer: M])[];
+  /** Marks that say why it failed better than the mark that failed it, and the hole or field with the reason. They fail nothing. */
+  readonly because?: Readonly<Partial<Record<M, string>>>;
   /** An episode that shows exactly these marks is none: counted under the name. */
   readonly nothing?: { readonly exactly: readonly M[]; readonly name: string };
   /**

@@ -29,9 +29,14 @@ export interface Steps<M extends string = string> {
 }
 
 /** A process as far as its lines show it: first to last. Named for its command. */
-export interface Sessions {
+export interface Sessions<M extends string = string> {
   readonly kind: 'sessions';
   readonly service: string;
+  /** Requests, which write when they begin and end: from these marks to those they are exact, and without an end incomplete. */
+  readonly from: readonly M[];
+  readonly to: readonly M[];
+  /** Stand close to an end that is not written at this log level: it is then bounded by them. */
+  readonly near: readonly M[];
 }
 
 /** What the caller lets pass between two processes of one container: `caller: gap before start`. */
@@ -57,6 +62,8 @@ export interface Pairs<M extends string = string> {
   readonly peer?: string;
   /** The process writes nothing in between: any other line of it shows that the end was lost. */
   readonly alone: boolean;
+  /** Its own end is never written: it ends, at the latest, where the next thing begins. */
+  readonly upToNext: boolean;
 }
 
 /** Stages of one process, each from its mark to the next mark of the list, the last to one of `until`. Begin exact, end inferred. */
@@ -90,7 +97,7 @@ export interface Boot<M extends string = string> {
   readonly to: readonly M[];
 }
 
-export type SpanRule<M extends string = string> = Between<M> | Steps<M> | Sessions | Gaps | Pairs<M> | Stages<M> | Rpc<M> | Boot<M>;
+export type SpanRule<M extends string = string> = Between<M> | Steps<M> | Sessions<M> | Gaps | Pairs<M> | Stages<M> | Rpc<M> | Boot<M>;
 
 interface BetweenOptions {
   readonly credit?: Credit;
@@ -140,7 +147,16 @@ export const steps = <const M extends string>(
 });
 
 /** `sessions('kata-runtime')`: spans `create`, `start`, `kill` ... */
-export const sessions = (service: string): Sessions => ({ kind: 'sessions', service });
+export const sessions = (service: string): Sessions<never> => ({ kind: 'sessions', service, from: [], to: [], near: [] });
+
+/** `requests('kata-shim', ['create begun', 'kill begun'], ['create ended', 'kill ended'], ['started'])`: sessions that say when they begin and end. */
+export const requests = <const M extends string>(service: string, from: readonly M[], to: readonly M[], near: readonly M[] = []): Sessions<M> => ({
+  kind: 'sessions',
+  service,
+  from,
+  to,
+  near,
+});
 
 export const gaps = (service: string): Gaps => ({ kind: 'gaps', service });
 
@@ -150,6 +166,7 @@ interface PairsOptions<M extends string> {
   readonly waits?: boolean;
   readonly peer?: string;
   readonly alone?: boolean;
+  readonly upToNext?: boolean;
 }
 
 /** `pairs('qmp: {verb}', 'hypervisor', 'qmp asked', 'qmp answered')`. */
@@ -169,6 +186,7 @@ export const pairs = <const M extends string>(
   credit: options.credit ?? 'runtime',
   waits: options.waits ?? false,
   alone: options.alone ?? false,
+  upToNext: options.upToNext ?? false,
   ...(options.peer !== undefined && { peer: options.peer }),
 });
 

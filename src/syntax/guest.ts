@@ -1,12 +1,14 @@
 /**
  * What a guest said, inside a line of the host: kata-proxy and kata-shim print each line of the guest's console as `msg` with
  * `source=agent`, shim v2 as `vmconsole` (Kata 1.x: proxy.go, shim main.go, virtcontainers/proxy.go). Most are records of kata-agent, which may carry
- * another record in turn; the rest is the agent's announcement without a time, the kernel's and systemd's text, or two of them mixed.
+ * another record in turn, from 2.0 on slog's JSON objects (src/libs/logging), whose values are text all; the rest is the agent's announcement without a time, the kernel's and systemd's text, or two of them mixed.
  */
 import type { Nanos } from '../model/time.ts';
+import { scanJson } from './json.ts';
 import { Logfmt, nameOf } from './logfmt.ts';
 import type { Name } from './logfmt.ts';
 import { readStamp } from './stamp.ts';
+import { nanosFromRfc3339, plausible } from './text.ts';
 
 const NEWLINE = 0x0a;
 
@@ -26,6 +28,14 @@ const ANNOUNCE = /^announce: (?=[\w-]+=")/;
 const ANNOUNCED = /([\w-]+)="([^"]*)"(?:,|$)/y;
 // Control sequences (ECMA-48) and titles, then what control characters are left.
 const ESCAPES = /\u001b\[[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-~]|[\u0000-\u0008\u000b-\u001f\u007f]/g;
+
+/** How an object of the Rust agent's begins: slog's `msg` comes first, the other fields in any order. */
+const OBJECT = '{"msg":';
+const STAMP = 'ts';
+/** Names that stand for what we made of a line. */
+const OURS: ReadonlySet<string> = new Set(['console', 'kernel', 'refused']);
+
+const clean = (text: string): string => text.replace(ESCAPES, '').trimEnd();
 
 export class Guest {
   /** Exact time of the guest's record, by its own clock. */
@@ -62,16 +72,34 @@ export class Guest {
     if (this.#fields.size > 0) this.#fields.clear();
   }
 
-  #read(host: Logfmt, at: number): void {
-    if (this.#bytes.length < host.size(at)) this.#bytes = Buffer.alloc(2 * host.size(at));
+  #read(host: Logfmt, value: number): void {
+    if (this.#bytes.length < host.size(value)) this.#bytes = Buffer.alloc(2 * host.size(value));
     const bytes = this.#bytes;
-    const length = host.copy(at, bytes);
+    const length = host.copy(value, bytes);
     const end = length > 0 && bytes[length - 1] === NEWLINE ? length - 1 : length;
     const refusal = end >= 5 && isRecord(bytes) ? this.#readRecord(bytes, end) : undefined;
     if (refusal === '') return;
     this.#kind = 'fields';
     if (refusal !== undefined) this.#fields.set('refused', refusal);
-    this.#readText(bytes.toString('utf8', 0, end));
+    const text = bytes.toString('utf8', 0, end);
+    const at = refusal === undefined ? text.indexOf(OBJECT) : -1;
+    if (at < 0 || !this.#readObject(text, at)) this.#readText(text);
+  }
+
+  /** An object of the Rust agent's; what a console mixed in before or after it is console text. @returns false: it is none after all. */
+  #readObject(text: string, at: number): boolean {
+    const end = text.lastIndexOf('}') + 1;
+    const fields = scanJson(text.slice(at, end));
+    const time = typeof fields === 'string' ? undefined : nanosFromRfc3339(fields.values[fields.names.indexOf(STAMP)] ?? '');
+    if (typeof fields === 'string' || time === undefined || !plausible(time)) {
+      this.#fields.set('refused', typeof fields === 'string' ? fields : 'time-not-readable');
+      return false;
+    }
+    this.time = time;
+    for (const [index, name] of fields.names.entries()) if (!OURS.has(name)) this.#fields.set(name, fields.values[index] ?? '');
+    const around = clean(text.slice(0, at) + text.slice(end));
+    if (around !== '') this.#fields.set('console', around);
+    return true;
   }
 
   /** @returns why it is no record after all; '' when it is one. */
@@ -89,18 +117,18 @@ export class Guest {
   }
 
   #readText(text: string): void {
-    const clean = text.replace(ESCAPES, '').trimEnd();
-    if (ANNOUNCE.test(clean)) {
+    const said = clean(text);
+    if (ANNOUNCE.test(said)) {
       this.#fields.set('msg', 'announce');
       ANNOUNCED.lastIndex = 'announce: '.length;
-      for (let match = ANNOUNCED.exec(clean); match !== null; match = ANNOUNCED.exec(clean)) {
+      for (let match = ANNOUNCED.exec(said); match !== null; match = ANNOUNCED.exec(said)) {
         const [, name = '', value = ''] = match;
         if (!this.#fields.has(name)) this.#fields.set(name, value);
       }
     }
-    const stamp = KERNEL.exec(clean);
+    const stamp = KERNEL.exec(said);
     if (stamp !== null) this.#fields.set('kernel', stamp[1] ?? '');
-    this.#fields.set('console', stamp === null ? clean : clean.slice(stamp[0].length));
+    this.#fields.set('console', stamp === null ? said : said.slice(stamp[0].length));
   }
 
   get(field: GuestName): string | undefined {
