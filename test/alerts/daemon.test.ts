@@ -105,7 +105,8 @@ describe('a daemon with rules', { timeout: 60_000 }, () => {
     folder.append('timestamps.log', text(log(new Random(1_000), { generation: 'D', starts: 5, at: now() - 3_600_000_000_000n, every: 1_000_000 })));
     oneStart();
     await until(LIMIT_MS, async () => (await value('shimtrace_settled_total{outcome="ok"}')) === before + 6, () => daemon.said);
-    expect(hook.got).toHaveLength(2);
+    expect(await value('shimtrace_alerts_total{rule="slow"}')).toBe(2);
+    await until(LIMIT_MS, () => hook.got.length === 2, () => daemon.said);
     expect(await value('shimtrace_start_duration_seconds_count{runtime="urunc",layer="runtime"}')).toBe(2);
   });
 

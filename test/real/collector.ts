@@ -18,13 +18,16 @@ export function validate(switches: Switches): string {
 export class Collector implements AsyncDisposable {
   readonly server: Server;
   readonly otlp: string;
+  /** `host:port` of its span metrics. */
+  readonly scraped: string;
   readonly #metrics: string;
   readonly #own: string;
 
   private constructor(server: Server, ports: readonly string[]) {
     this.server = server;
     this.otlp = `http://127.0.0.1:${ports[0]}`;
-    this.#metrics = `http://127.0.0.1:${ports[1]}/metrics`;
+    this.scraped = `127.0.0.1:${ports[1]}`;
+    this.#metrics = `http://${this.scraped}/metrics`;
     this.#own = `http://127.0.0.1:${ports[3]}/metrics`;
   }
 

@@ -19,8 +19,19 @@ export function lacks(...names: readonly string[]): string | undefined {
   return absent.length === 0 ? undefined : `no ${absent.join(', no ')} in ${CACHE}: npm run test:servers builds it`;
 }
 
+/** Where a program of the system is; undefined: it is not there. */
+export const programOf = (name: string): string | undefined => (process.env['PATH'] ?? '').split(':').map((folder) => join(folder, name)).find((path) => existsSync(path));
+
+/** Why tests that need these packages of Debian cannot run; undefined: they can. */
+export function lacksPackage(packages: Readonly<Record<string, readonly string[]>>): string | undefined {
+  const absent = Object.entries(packages).filter(([, programs]) => programs.some((name) => programOf(name) === undefined)).map(([name]) => name);
+  return absent.length === 0 ? undefined : `no ${absent.join(', no ')}: apt-get install --no-install-recommends ${absent.join(' ')}`;
+}
+
 export interface Recipe {
   readonly name: string;
+  /** Where it is, when it is none that was built. */
+  readonly path?: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Answers 200 once the server can be used. */
@@ -60,9 +71,9 @@ export class Server implements AsyncDisposable {
 
   /** Starts it, once more after `stop`, and waits until it is ready. */
   async start(): Promise<void> {
-    const { name, args, env } = this.#recipe;
+    const { name, path = binaryOf(name), args, env } = this.#recipe;
     const home = this.#folder.path;
-    this.#child = spawn(binaryOf(name), args, { cwd: home, env: { PATH: process.env['PATH'], HOME: home, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(path, args, { cwd: home, env: { PATH: process.env['PATH'], HOME: home, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const listen = (chunk: Buffer): void => void (this.#said = `${this.#said}${chunk.toString()}`.slice(-20_000));
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', listen);
     await until(30_000, () => this.#ready(), () => `${name} is not ready: ${this.#said}`);
