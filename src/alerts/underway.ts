@@ -5,6 +5,8 @@ import type { Duration, Nanos } from '../model/time.ts';
 import type { Trace } from '../model/trace.ts';
 
 export interface WatchParts {
+  /** Something is under way, or looks so. */
+  readonly some: () => boolean;
   /** None while lines wait to be read: what looks open may be over. */
   readonly open: () => Iterable<OpenStart>;
   readonly now: () => Nanos;
@@ -35,12 +37,7 @@ export class Underway {
 
   /** Something was read. */
   stirred(): void {
-    if (this.#limit === undefined || this.#timer !== undefined) return;
-    const limit = this.#limit;
-    for (const _ of this.#parts.open()) {
-      this.#arm(limit / 1e6);
-      return;
-    }
+    if (this.#limit !== undefined && this.#timer === undefined && this.#parts.some()) this.#arm(this.#limit / 1e6);
   }
 
   stop(): void {
@@ -56,7 +53,7 @@ export class Underway {
   }
 
   #look(): void {
-    const { open, now, overdue } = this.#parts;
+    const { some, open, now, overdue } = this.#parts;
     const limit = this.#limit;
     if (limit === undefined) return;
     const wall = now();
@@ -70,7 +67,8 @@ export class Underway {
       const wait = took === undefined ? limit - age : limit - took;
       next = Math.min(next ?? Infinity, wait > 0 ? wait : limit);
     }
-    if (next !== undefined) this.#arm(next / 1e6 + 1);
+    // Nothing to see yet is no reason to look away: lines may wait to be read.
+    if (next !== undefined || some()) this.#arm((next ?? limit) / 1e6 + 1);
   }
 }
 

@@ -4,20 +4,17 @@ import { formatComplaints } from '../config/message.ts';
 import { chooseEndpoint } from './endpoint.ts';
 import { EXIT, Stop } from './exit.ts';
 import { harmless, named } from './problem.ts';
-import { ruleComplaints } from './rules.ts';
 import { loadRuntimes } from './runtimes.ts';
-import { checkPins, loadSettings } from './settings.ts';
+import { checkSources, loadSettings, withRules } from './settings.ts';
 import { DEFAULT_URL } from '../delivery/endpoint.ts';
 
 /** `shimtrace check [FILE]`: the configuration in effect and where each value comes from; touches nothing. */
 export async function check(file: string | undefined): Promise<void> {
   const runtimes = await loadRuntimes();
-  const loaded = loadSettings({ config: file });
-  const { config, settings, file: read } = loaded;
-  const complaints = [...loaded.complaints, ...ruleComplaints(loaded, runtimes)];
+  const { config, settings, complaints, file: read } = withRules(loadSettings({ config: file }), runtimes);
   if (complaints.length > 0) process.stderr.write(`${formatComplaints(complaints)}\n`);
   if (complaints.some((complaint) => complaint.severity === 'error')) throw new Stop(EXIT.config, '');
-  for (const source of config.sources) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
+  checkSources(config, runtimes);
   const endpoint = chooseEndpoint(undefined, config, (text) => process.stderr.write(`warning: ${harmless(text)}\n`));
   process.stdout.write(`${describe(settings)}\n`);
   process.stdout.write(`sends to: ${endpoint?.url ?? `${DEFAULT_URL}, when something answers there`}\n`);

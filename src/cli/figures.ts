@@ -7,6 +7,7 @@ import type { MetricName, Point } from '../metrics/catalogue.ts';
 import type { Refusal } from '../model/entry.ts';
 import { between } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
+import type { Store } from '../store/store.ts';
 import type { FileStatus } from '../sources/follow.ts';
 
 export interface FigureParts {
@@ -18,6 +19,8 @@ export interface FigureParts {
   readonly stats: () => OutboxStats | undefined;
   readonly queueLimit: number;
   readonly stateWritable: () => boolean;
+  /** Undefined: switched off. */
+  readonly store: Pick<Store, 'counters' | 'failing'> | undefined;
   readonly now: () => Nanos;
   /** Of performance.now(). */
   readonly steady: () => number;
@@ -48,11 +51,18 @@ export function figures(parts: FigureParts): [MetricName, Point[]][] {
     ['shimtrace_open_starts', one(ledger.openEpisodes)],
     ['shimtrace_unacknowledged_traces', one(ledger.flying)],
     ['shimtrace_state_writable', one(Number(parts.stateWritable()))],
+    ['shimtrace_store_starts_total', storeFigures(parts)],
+    ['shimtrace_store_writable', one(Number(parts.store?.failing !== true))],
     ...ledgerFigures(ledger),
     ...sourceFigures(parts),
     ...exportFigures(parts),
     ...processFigures(parts),
   ];
+}
+
+function storeFigures({ store }: FigureParts): Point[] {
+  const { written = 0, lost = 0, pruned = 0 } = store?.counters ?? {};
+  return [[['written'], written], [['lost'], lost], [['pruned'], pruned]];
 }
 
 function ledgerFigures(ledger: Ledger): [MetricName, Point[]][] {

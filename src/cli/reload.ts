@@ -5,7 +5,7 @@ import { SCHEMA } from '../config/schema.ts';
 import { Stop } from './exit.ts';
 import type { OwnLog } from './logger.ts';
 import type { KnownRuntime } from './runtimes.ts';
-import { checkSettings, loadSettings } from './settings.ts';
+import { checkSources, loadSettings, withRules } from './settings.ts';
 import type { ConfigFlags } from './settings.ts';
 import type { Watch } from './watch.ts';
 
@@ -50,9 +50,10 @@ export class Reload {
   #read(): { readonly kind: 'right'; readonly config: Config; readonly settings: Settings } | { readonly kind: 'wrong'; readonly why: string } {
     try {
       const { flags, runtimes, own } = this.#parts;
-      const loaded = checkSettings(loadSettings(flags), runtimes);
+      const loaded = withRules(loadSettings(flags), runtimes);
       const errors = loaded.complaints.filter(({ severity }) => severity === 'error');
       if (errors.length > 0) return { kind: 'wrong', why: errors.map(oneLine).join('; ') };
+      checkSources(loaded.config, runtimes);
       for (const warning of loaded.complaints) own.log('warn', 'config_warning', { text: oneLine(warning) });
       return { kind: 'right', config: loaded.config, settings: loaded.settings };
     } catch (error) {

@@ -5,8 +5,6 @@ import { DEFAULT_URL } from '../delivery/endpoint.ts';
 import { Ledger } from '../engine/ledger.ts';
 import { nanos } from '../model/time.ts';
 import { Follower } from '../sources/follow.ts';
-import { storePath } from '../store/file.ts';
-import { StoreHistory } from '../store/history.ts';
 import { lockFolder } from '../sources/lock.ts';
 import { StateFile } from '../sources/state.ts';
 import { BackEnd } from './backend.ts';
@@ -61,7 +59,7 @@ export async function run(flags: RunFlags): Promise<ExitCode> {
   try {
     const patterns = places(config, runtimes, log);
     const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), ledgerOptions(config, host));
-    const watch = new Watch({ config, runtimes, ledger, host, log, history: config.store.enabled ? new StoreHistory({ path: storePath(folder), now: () => systemClock.now(), steady: () => performance.now() }) : undefined });
+    const watch = new Watch({ config, runtimes, ledger, host, log, folder });
     const reload = new Reload({ flags, runtimes, own, watch }, settings);
     const manager = new ServiceManager(tellSystemd(process.env), log);
     process.on('SIGHUP', () => manager.reloading(() => reload.now()));
@@ -133,7 +131,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
   await kept.listen();
   follower.start();
   watch.start({
-    ledger, follower, patterns, queueLimit: config.queue.memory, version: version(),
+    ledger, follower, patterns, store: kept.store, queueLimit: config.queue.memory, version: version(),
     stats: () => backEnd.stats, stateWritable: () => state.failing === undefined, now: () => systemClock.now(), steady: () => performance.now(),
   });
   sayWhatIsWatched(setting, follower, backEnd);

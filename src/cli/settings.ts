@@ -28,10 +28,13 @@ export function loadSettings(flags: ConfigFlags): Loaded & { readonly file: stri
   return { ...mergeFlags(loaded, flags, process.env), file: text === undefined ? undefined : file };
 }
 
-/** The same with what its rules and sources say about runtimes. Stops for a source whose runtime or version does not exist. */
-export function checkSettings<L extends Loaded>(loaded: L, runtimes: readonly KnownRuntime[]): L {
-  for (const source of loaded.config.sources) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
-  return { ...loaded, complaints: [...loaded.complaints, ...ruleComplaints(loaded, runtimes)] };
+/** With what its rules say of runtimes, which the configuration itself does not know. */
+export const withRules = <L extends Loaded>(loaded: L, runtimes: readonly KnownRuntime[]): L =>
+  ({ ...loaded, complaints: [...loaded.complaints, ...ruleComplaints(loaded, runtimes)] });
+
+/** Stops for a source whose runtime or version does not exist. */
+export function checkSources({ sources }: Config, runtimes: readonly KnownRuntime[]): void {
+  for (const source of sources) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
 }
 
 /** The configuration, or the end: a wrong one is never half used. */
@@ -39,11 +42,12 @@ export const settingsOrStop = (flags: ConfigFlags, runtimes: readonly KnownRunti
 
 /** As settingsOrStop, with where each value comes from. */
 export function loadedOrStop(flags: ConfigFlags, runtimes: readonly KnownRuntime[]): Loaded {
-  const loaded = loadSettings(flags);
-  const complaints = [...loaded.complaints, ...ruleComplaints(loaded, runtimes)];
+  const loaded = withRules(loadSettings(flags), runtimes);
+  const { complaints } = loaded;
   if (complaints.some((complaint) => complaint.severity === 'error')) throw new Stop(EXIT.config, formatComplaints(complaints));
   if (complaints.length > 0) process.stderr.write(`${formatComplaints(complaints)}\n`);
-  return checkSettings(loaded, runtimes);
+  checkSources(loaded.config, runtimes);
+  return loaded;
 }
 
 /** The engine's part of the configuration. */

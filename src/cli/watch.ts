@@ -11,7 +11,8 @@ import type { Format, Shown } from '../metrics/exposition.ts';
 import { MetricsServer } from '../metrics/server.ts';
 import type { Address } from '../metrics/server.ts';
 import { StartMetrics } from '../metrics/starts.ts';
-import type { History } from '../model/alert.ts';
+import { storePath } from '../store/file.ts';
+import { StoreHistory } from '../store/history.ts';
 import { systemClock } from './clock.ts';
 import { figures } from './figures.ts';
 import type { FigureParts } from './figures.ts';
@@ -28,8 +29,8 @@ export interface WatchParts {
   readonly ledger: Ledger;
   readonly host: Host;
   readonly log: Logger;
-  /** What was usual; undefined: nobody remembers. */
-  readonly history: History | undefined;
+  /** Of the state, with the store in it. */
+  readonly folder: string;
 }
 
 /** How long alerts may still be delivered when the daemon is told to stop. */
@@ -47,7 +48,7 @@ export class Watch {
   readonly #reloads = { ok: 0, failed: 0, last: true, at: systemClock.now() };
 
   constructor(parts: WatchParts) {
-    const { config, runtimes, ledger, host, log, history } = parts;
+    const { config, runtimes, ledger, host, log, folder } = parts;
     this.#parts = parts;
     this.#config = config;
     this.#starts = new StartMetrics(runtimes.map(({ rule }) => vocabularyOf(rule)));
@@ -60,9 +61,9 @@ export class Watch {
       steady, words,
       links: (trace) => linksFor(this.#config.links, trace),
       host: { id: host.id, name: typeof named === 'string' ? named : host.id },
-      history,
+      history: config.store.enabled ? new StoreHistory({ path: storePath(folder), now: () => systemClock.now(), steady }) : undefined,
     });
-    this.#underway = new Underway({ open: () => ledger.underway(), now: () => systemClock.now(), overdue: (trace, took) => this.#alerts.overdue(trace, took) });
+    this.#underway = new Underway({ some: () => ledger.openEpisodes > 0, open: () => ledger.underway(), now: () => systemClock.now(), overdue: (trace, took) => this.#alerts.overdue(trace, took) });
     this.#configure(config);
   }
 

@@ -44,6 +44,8 @@ export const CATALOGUE = {
   shimtrace_export_spool_bytes: { type: 'gauge', labels: [], help: 'Bytes that they fill.' },
   shimtrace_unacknowledged_traces: { type: 'gauge', labels: [], help: 'Finished traces whose lines are still held.' },
   shimtrace_state_writable: { type: 'gauge', labels: [], help: '1: the state was saved when it had to be.' },
+  shimtrace_store_starts_total: { type: 'counter', labels: ['result'], help: 'Finished starts kept for ls, show and alerts. lost: never written; pruned: gone for their age, or for room.' },
+  shimtrace_store_writable: { type: 'gauge', labels: [], help: '1: the store can be written, or is switched off.' },
   shimtrace_alerts_total: { type: 'counter', labels: ['rule'], help: 'Alerts raised, those held back by a cool-down not counted.' },
   shimtrace_alerts_held_back_total: { type: 'counter', labels: ['rule'], help: 'Alerts held back by a cool-down.' },
   shimtrace_alert_deliveries_total: { type: 'counter', labels: ['sink', 'result'], help: 'Attempts to deliver an alert. failed ones are repeated.' },

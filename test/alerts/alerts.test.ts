@@ -136,7 +136,7 @@ describe('a start under way', () => {
   test('no rule asks: nobody looks', () => {
     expect(new Desk([rule()]).alerts.openLimit).toBeUndefined();
     let looked = 0;
-    const underway = new Underway({ open: () => (looked++, []), now: () => nanos(0n), overdue: () => undefined });
+    const underway = new Underway({ some: () => (looked++, true), open: () => [], now: () => nanos(0n), overdue: () => undefined });
     underway.stirred();
     expect(looked).toBe(0);
   });
@@ -149,10 +149,22 @@ describe('a start under way', () => {
     };
     const starts = [began(500, { id: 'hangs' }), began(500, { id: 'rests', outcome: 'created' }), began(700_000, { id: 'old' }), began(20, { id: 'new' }), began(-5_000, { id: 'ahead' })];
     const found: [string, number][] = [];
-    const underway = new Underway({ open: () => starts, now: () => nanos(now), overdue: (trace, took) => void found.push([trace.id, took / 1e6]) });
+    const underway = new Underway({ some: () => true, open: () => starts, now: () => nanos(now), overdue: (trace, took) => void found.push([trace.id, took / 1e6]) });
     underway.limit = duration(100e6);
     await until(() => found.length > 0);
     expect(found).toEqual([['hangs', 500]]);
+    underway.stop();
+  });
+
+  test('lines that wait to be read hide it only until they were read', async () => {
+    const now = nanos(1_795_216_445_000_000_000n);
+    let looks = 0;
+    const start = { opened: nanos(now - 5_000_000_000n), trace: () => slowStart(10, { at: nanos(now - 5_000_000_000n), outcome: 'incomplete' }) };
+    const found: string[] = [];
+    const underway = new Underway({ some: () => true, open: () => (++looks < 3 ? [] : [start]), now: () => now, overdue: (trace) => void found.push(trace.container) });
+    underway.limit = duration(100e6);
+    await until(() => found.length > 0);
+    expect(looks).toBe(3);
     underway.stop();
   });
 });
