@@ -5,6 +5,7 @@ import { DEFAULT_URL } from '../delivery/endpoint.ts';
 import { Ledger } from '../engine/ledger.ts';
 import { nanos } from '../model/time.ts';
 import { Follower } from '../sources/follow.ts';
+import type { FileRecord } from '../sources/record.ts';
 import { lockFolder } from '../sources/lock.ts';
 import { StateFile } from '../sources/state.ts';
 import { BackEnd } from './backend.ts';
@@ -16,6 +17,7 @@ import { Finished } from './finished.ts';
 import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
 import { keeping } from './keeping.ts';
+import type { Keeping } from './keeping.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { ServiceManager, beatMs, tellSystemd } from './manager.ts';
@@ -90,41 +92,8 @@ async function follow(setting: Setting): Promise<ExitCode> {
   const memory = storedMemory(saved?.memory);
   if (memory !== undefined) ledger.restore(memory);
   const kept = keeping({ config, folder, host, ledger, log });
-  const daemon: Daemon = new Daemon(
-    {
-      ledger,
-      clock: systemClock,
-      log,
-      files: () => follower.checkpointFiles(),
-      openFiles: () => follower.counters['files_followed'] ?? 0,
-      save: (files, remembered) => {
-        // First the starts, then that their lines may be let go: a crash in between repeats, and loses nothing.
-        kept.flush();
-        return state.save(files, remembered);
-      },
-      pause: () => follower.pause(),
-      finished: new Finished([...kept.observers, ...watch.observers], kept.known, log),
-    },
-    terminalOutlet((line) => process.stdout.write(line)),
-  );
-  const silence = new SilenceWatch(ledger, log);
-  const follower: Follower = new Follower({
-    patterns,
-    intake: ledger,
-    clock: systemClock,
-    log: sourceLog(log),
-    records: saved?.files ?? [],
-    exclude: [folder],
-    onRead: () => {
-      daemon.read();
-      watch.read();
-    },
-    onSweep: () => {
-      daemon.settle();
-      silence.look();
-    },
-    options: followOptions(config),
-  });
+  const daemon: Daemon = newDaemon(setting, kept, state, () => follower);
+  const follower = newFollower(setting, daemon, saved?.files ?? []);
   const backEnd = new BackEnd({ config, flag: flags.otlp, host, folder, log, onDrain: () => daemon.drained(() => follower.resume()), onReady: (outlet) => (daemon.outlet = outlet) });
   await backEnd.start();
   const telemetry = await selfTelemetry({ config, ledger, follower, backEnd, state, store: kept.store, log, host });
@@ -146,6 +115,47 @@ async function follow(setting: Setting): Promise<ExitCode> {
   await telemetry?.stop();
   log('info', 'stopped', { text: `Stopped; ${ledger.flying} traces not acknowledged will be sent at the next start.` });
   return code;
+}
+
+function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, state: StateFile, follower: () => Follower): Daemon {
+  return new Daemon(
+    {
+      ledger,
+      clock: systemClock,
+      log,
+      files: () => follower().checkpointFiles(),
+      openFiles: () => follower().counters['files_followed'] ?? 0,
+      save: (files, remembered) => {
+        // First the starts, then that their lines may be let go: a crash in between repeats, and loses nothing.
+        kept.flush();
+        return state.save(files, remembered);
+      },
+      pause: () => follower().pause(),
+      finished: new Finished([...kept.observers, ...watch.observers], kept.known, log),
+    },
+    terminalOutlet((line) => process.stdout.write(line)),
+  );
+}
+
+function newFollower({ config, log, folder, ledger, patterns, watch }: Setting, daemon: Daemon, records: readonly FileRecord[]): Follower {
+  const silence = new SilenceWatch(ledger, log);
+  return new Follower({
+    patterns,
+    intake: ledger,
+    clock: systemClock,
+    log: sourceLog(log),
+    records,
+    exclude: [folder],
+    onRead: () => {
+      daemon.read();
+      watch.read();
+    },
+    onSweep: () => {
+      daemon.settle();
+      silence.look();
+    },
+    options: followOptions(config),
+  });
 }
 
 const followOptions = (config: Config): NonNullable<ConstructorParameters<typeof Follower>[0]['options']> => ({

@@ -89,7 +89,8 @@ export class Watch {
     this.#reloads.at = systemClock.now();
     const listened = this.#config.metrics.listen;
     this.#configure(config);
-    if (config.metrics.listen === listened) return;
+    // Before the start nobody listens yet.
+    if (config.metrics.listen === listened || this.#figures === undefined) return;
     this.#server?.close();
     this.#listen(config.metrics.listen);
   }
