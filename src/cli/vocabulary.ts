@@ -5,7 +5,7 @@ import type { SpanRule } from '../model/spans.ts';
 /** What a runtime's file says about its starts before any line was read: the series that metrics have from the beginning. */
 export const vocabularyOf = (rule: Runtime): Vocabulary => ({
   runtime: rule.name,
-  services: rule.services,
+  services: Object.fromEntries(Object.entries(rule.services).filter(([service], _, all) => service !== rule.episodes.start.root.service || all.length === 1)),
   phases: [...new Set([...(rule.spans.start ?? []), ...(rule.spans.every ?? [])].flatMap(phasesOf))].filter((name) => !name.includes('{')),
 });
 

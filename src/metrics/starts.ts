@@ -12,6 +12,7 @@ import { Counter, Histogram, OTHER } from './series.ts';
 /** What is known of a runtime before it has written anything. */
 export interface Vocabulary {
   readonly runtime: string;
+  /** Components that write lines, with their layers. The root of a trace is made by nobody's line and says nothing about it. */
   readonly services: Readonly<Record<string, Layer>>;
   /** Names of phases that hold nothing from a log. */
   readonly phases: readonly string[];
@@ -27,11 +28,12 @@ export class StartMetrics {
   readonly #outcomes = new Counter(3);
   readonly #findings = new Counter();
   readonly #offsets = new Map<string, number>();
-  readonly #layers = new Map<string, Layer>();
+  /** By runtime, then by service: two runtimes may give one name to different things. */
+  readonly #layers = new Map<string, ReadonlyMap<string, Layer>>();
 
   constructor(vocabularies: readonly Vocabulary[]) {
     for (const { runtime, services, phases } of vocabularies) {
-      for (const [service, layer] of Object.entries(services)) this.#layers.set(service, layer);
+      this.#layers.set(runtime, new Map(Object.entries(services)));
       for (const layer of outermost(Object.values(services))) {
         this.#starts.declare(runtime, layer);
         for (const outcome of Object.keys(OUTCOMES)) this.#outcomes.declare(runtime, layer, outcome);
@@ -74,7 +76,8 @@ export class StartMetrics {
   }
 
   #layerOf(trace: Trace): string {
-    const layers = trace.spans.flatMap(({ service }) => this.#layers.get(service) ?? []);
+    const known = this.#layers.get(trace.runtime);
+    const layers = trace.spans.flatMap(({ service }) => known?.get(service) ?? []);
     return outermostOf(layers) ?? OTHER;
   }
 
