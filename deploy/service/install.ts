@@ -110,7 +110,7 @@ function start(changed: boolean): void {
 function sayWhatNext(): void {
   say(`
 Next:
-  what it does        systemctl status shimtrace; journalctl -u shimtrace
+  is all well?        sudo shimtrace doctor; journalctl -u shimtrace
   where it sends      ${CONFIG}, then: systemctl restart shimtrace
   finished starts     sudo shimtrace ls; sudo shimtrace show
   without sudo        usermod -aG shimtrace USER, and log in again

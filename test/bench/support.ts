@@ -44,11 +44,12 @@ export async function uruncLog(lines: number): Promise<{ path: string; lines: nu
 }
 
 /** CPU time and memory of a process from /proc: user and system seconds, resident MiB now and at most. */
-export function usage(pid: number): { cpu: number; rss: number; peak: number } {
+/** `helped`: CPU seconds of children that have ended. */
+export function usage(pid: number): { cpu: number; helped: number; rss: number; peak: number } {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const mib = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
-  return { cpu: (Number(fields[11]) + Number(fields[12])) / 100, rss: mib('VmRSS'), peak: mib('VmHWM') };
+  return { cpu: (Number(fields[11]) + Number(fields[12])) / 100, helped: (Number(fields[13]) + Number(fields[14])) / 100, rss: mib('VmRSS'), peak: mib('VmHWM') };
 }
 
 export interface Finished {

@@ -91,6 +91,15 @@ describe.skipIf(missing !== undefined)(`the service on a host with systemd${miss
     expect(await property('MainPID')).toBe(pid);
   });
 
+  test('the places of urunc are made again at every boot, and are never tidied away', async () => {
+    const rules = await machine.says('systemd-tmpfiles', '--cat-config', '--no-pager');
+    for (const rule of ['d /var/log/urunc   0755 root root - -', 'f /tmp/urunc.zlog  0644 root root - -', 'x /tmp/urunc.zlog']) expect(rules.split('\n')).toContain(rule);
+    await machine.says('rm', '/tmp/urunc.zlog');
+    // What runs at boot, of this file only: the rest of the host's rules is not for a test to carry out.
+    await machine.says('systemd-tmpfiles', '--create', '--boot', '--prefix=/tmp/urunc.zlog');
+    expect(await machine.says('stat', '-c', '%U %a', '/tmp/urunc.zlog')).toBe('root 644');
+  });
+
   test('an edited configuration is kept, and takes effect', async () => {
     const text = `otlp:\n  endpoint: ${jaeger.otlp}\nhost_id: ${HOST}\n`;
     writeFileSync(machine.path(CONFIG), text);
@@ -113,12 +122,26 @@ describe.skipIf(missing !== undefined)(`the service on a host with systemd${miss
     expect(await as('65534')).not.toMatchObject({ code: 0 });
   });
 
+  test('root may look while the daemon is down, and leaves nothing in the state that the daemon may not use', async () => {
+    await machine.says('systemctl', 'stop', UNIT);
+    expect(await machine.says('shimtrace', 'ls')).toContain('urunc');
+    expect(await machine.says('find', '/var/lib/shimtrace', '-not', '-user', UNIT)).toBe('');
+    await machine.says('systemctl', 'start', UNIT);
+    expect(await machine.says('shimtrace', 'ls')).toContain('urunc');
+  });
+
+  test('its doctor finds the log, the daemon and the back-end', async () => {
+    const { stdout } = await machine.exec('shimtrace', 'doctor');
+    for (const well of [/^ok +logs +.*timestamps\.log/m, /^ok +daemon /m, /^ok +back-end /m]) expect(stdout).toMatch(well);
+    expect(stdout).not.toMatch(/^problem/m);
+  });
+
   test('a restart, a kill -9 and a rotation under way lose no start', async () => {
     const traces = await play(LOG, 'D', 60, 150, async (host) => {
-      await pause(2_000);
+      await until(30_000, () => host.written.length > 200, () => 'nothing is written');
       await machine.says('systemctl', 'restart', UNIT);
       host.rotate();
-      await pause(2_000);
+      await until(30_000, () => host.written.length > 600, () => 'nothing is written');
       await machine.says('systemctl', 'kill', '--kill-whom=main', '--signal=KILL', UNIT);
     });
     await until(30_000, active, () => 'it was not started again');
