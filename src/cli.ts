@@ -72,6 +72,8 @@ const examples = (...lines: string[]): string => `\nExamples:\n${lines.map((line
 
 const gather = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
+const gatherAny = (value: string | true, before: readonly (string | true)[] = []): (string | true)[] => [...before, value];
+
 /** Ids may be abbreviated to four and more characters. */
 function prefix(value: string): string {
   if (!/^[A-Za-z0-9_.+:-]{4,128}$/.test(value)) throw new InvalidArgumentError('Give at least the first four characters of a container id.');
@@ -101,6 +103,7 @@ function addRun(top: Command): void {
     .command('run')
     .description('follow the logs of this host and send each start as a trace')
     .option('--file <[runtime=]glob>', 'follow these files instead of what the runtimes write by default (repeatable)', gather)
+    .option('--journal [selection]', 'follow the systemd journal: all of it, or a unit, an identifier, FIELD=value, /DIR, ns:NAME (repeatable)', gatherAny)
     .option('--otlp <url>', 'send to this OTLP/gRPC endpoint, http://host:port or https://host:port')
     .option('--state-dir <dir>', 'where to remember what was sent')
     .option('--host-id <id>', 'host id that goes into every trace id')
@@ -130,8 +133,9 @@ const readsFiles = (command: Command, argument: string): Command =>
     .option('--raw-clock', 'leave times of a guest as the guest tells them, not moved to the host\'s clock');
 
 function addImport(top: Command): void {
-  readsFiles(top.command('import'), '<file...>')
-    .description('read finished logs (plain, .gz, .zst, - for standard input) and send or write their traces')
+  readsFiles(top.command('import'), '[file...]')
+    .description('read finished logs (plain, .gz, .zst, exported journals, - for standard input) and send or write their traces')
+    .option('--journal <dir>', 'read the systemd journal in this folder (repeatable)', gather)
     .option('--otlp <url>', 'send to this OTLP/gRPC endpoint')
     .addOption(format())
     .option('-o, --output <file>', 'write there (otlp-json unless --format says otherwise)')
@@ -140,6 +144,7 @@ function addImport(top: Command): void {
     .addHelpText('after', examples(
       'shimtrace import /tmp/urunc.zlog /tmp/urunc.zlog.1.gz',
       'shimtrace import old.log --shift-to-now --otlp http://localhost:4317',
+      'shimtrace import --journal /var/log/journal --format text',
       'zstdcat logs.zst | shimtrace import - --format otlp-json -o traces.jsonl',
     ))
     .action(async (files: string[], flags: ImportFlags) => {

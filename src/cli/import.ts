@@ -29,6 +29,7 @@ export interface ImportFlags {
   readonly config?: string;
   readonly format?: Format;
   readonly hostId?: string;
+  readonly journal?: readonly string[];
   readonly otlp?: string;
   readonly output?: string;
   readonly runtime?: string;
@@ -49,12 +50,13 @@ const PATIENCE_MS = 30_000;
 
 /** `shimtrace import FILE...`: the starts of finished logs, to a back-end or into a file. */
 export async function importFiles(files: readonly string[], flags: ImportFlags): Promise<void> {
+  if (files.length + (flags.journal?.length ?? 0) === 0) throw new Stop(EXIT.usage, 'Nothing to import: name a FILE, - for standard input, or --journal DIR.');
   const runtimes = await loadRuntimes();
   checkPins(runtimes, flags.runtime, flags.scheme, EXIT.usage);
   const config = settingsOrStop({ config: flags.config, hostId: flags.hostId }, runtimes);
   const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);
   const shift = flags.shiftToNow === true ? await shiftToNow(files, flags, runtimes, host) : undefined;
-  const archives = openFiles(files);
+  const archives = openFiles(files, flags.journal);
   const sink = await sinkFor(flags, config, host);
   const ledger = newLedger(runtimes, config, host, shift, flags.rawClock === true);
   const range = new Range();
@@ -76,7 +78,7 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
   await sink.finish();
   for (const line of summary(ledger)) process.stderr.write(`${line}\n`);
   if (flags.format === undefined) sayWhere(range, config);
-  stopForNothing(ledger, files, shown, flags.container);
+  stopForNothing(ledger, [...files, ...(flags.journal ?? [])], shown, flags.container);
   if (step.value.length > 0) throw new Stop(EXIT.data, 'Not everything could be read; what came before is done.');
 }
 
@@ -91,7 +93,7 @@ async function shiftToNow(files: readonly string[], flags: ImportFlags, runtimes
   if (files.includes('-')) throw new Stop(EXIT.usage, '--shift-to-now reads the logs twice, and standard input comes only once. Write it to a file first.');
   const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), { ...LEDGER_DEFAULTS, hostId: host.id });
   const range = new Range();
-  const reading = readArchives(openFiles(files), ledger, pinsOf(flags), () => undefined);
+  const reading = readArchives(openFiles(files, flags.journal), ledger, pinsOf(flags), () => undefined);
   for (let step = await reading.next(); step.done !== true; step = await reading.next()) {
     for (const { trace } of step.value) {
       ledger.acknowledged(trace.id);

@@ -5,6 +5,7 @@ import type { SourceId } from '../model/source.ts';
 import { sourceKey } from '../model/source.ts';
 import { openArchive } from '../sources/archive.ts';
 import type { Archive } from '../sources/archive.ts';
+import { linesOf, openJournal } from '../sources/journal/archive.ts';
 import { LineFeeder } from '../sources/lines.ts';
 import type { Problem } from '../sources/report.ts';
 import { systemClock } from './clock.ts';
@@ -33,9 +34,9 @@ interface Opened {
   readonly id: SourceId;
 }
 
-/** Opens all files first: a name that is wrong stops the command before anything is read. */
-export function openFiles(files: readonly string[]): Archive[] {
-  const opened: Archive[] = [];
+/** Opens all files first: a name that is wrong stops the command before anything is read. `journals`: folders that journalctl reads. */
+export function openFiles(files: readonly string[], journals: readonly string[] = []): Archive[] {
+  const opened: Archive[] = journals.map((directory) => openJournal(directory));
   for (const file of files) {
     const opening = openArchive(file);
     if (opening.kind === 'opened') {
@@ -87,7 +88,7 @@ function begin(archive: Archive, ledger: Ledger, { runtime, scheme }: ReadPins, 
     ...(runtime !== undefined && { runtime }),
     ...(scheme !== undefined && { scheme }),
   });
-  return { archive, chunks: archive.chunks()[Symbol.asyncIterator](), feeder: new LineFeeder(ledger, id), id };
+  return { archive, chunks: linesOf(archive.chunks())[Symbol.asyncIterator](), feeder: new LineFeeder(ledger, id), id };
 }
 
 function laggard(open: readonly Opened[], ledger: Ledger): Opened | undefined {

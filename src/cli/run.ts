@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { Config } from '../config/config.ts';
 import { DEFAULT_URL } from '../delivery/endpoint.ts';
+import { printable } from '../engine/render/safe.ts';
 import { Ledger } from '../engine/ledger.ts';
 import { nanos } from '../model/time.ts';
 import { Follower } from '../sources/follow.ts';
 import type { FileRecord } from '../sources/record.ts';
 import { lockFolder } from '../sources/lock.ts';
+import type { JournalRecord } from '../sources/journal/record.ts';
 import { StateFile } from '../sources/state.ts';
 import { BackEnd } from './backend.ts';
 import { systemClock } from './clock.ts';
@@ -16,6 +18,7 @@ import type { ExitCode } from './exit.ts';
 import { Finished } from './finished.ts';
 import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
+import { Journals, journalsWanted } from './journals.ts';
 import { keeping } from './keeping.ts';
 import type { Keeping } from './keeping.ts';
 import { createLogger } from './logger.ts';
@@ -38,6 +41,7 @@ export interface RunFlags {
   readonly file?: readonly string[];
   readonly from?: string;
   readonly hostId?: string;
+  readonly journal?: readonly (string | true)[];
   readonly listen?: string;
   readonly logLevel?: string;
   readonly otlp?: string;
@@ -60,12 +64,13 @@ export async function run(flags: RunFlags): Promise<ExitCode> {
   if (lock.kind === 'refused') throw new Stop(EXIT.io, problemText(lock.problem));
   try {
     const patterns = places(config, runtimes, log);
+    const wanted = journalsWanted(config, runtimes);
     const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), ledgerOptions(config, host));
     const watch = new Watch({ config, runtimes, ledger, host, log, folder });
     const reload = new Reload({ flags, runtimes, own, watch }, settings);
     const manager = new ServiceManager(tellSystemd(process.env), log);
     process.on('SIGHUP', () => manager.reloading(() => reload.now()));
-    return await follow({ watch, manager, flags, config, log, host, folder, ledger, patterns });
+    return await follow({ watch, manager, flags, config, log, host, folder, ledger, patterns, wanted });
   } finally {
     lock.release();
   }
@@ -81,10 +86,11 @@ interface Setting {
   readonly folder: string;
   readonly ledger: Ledger;
   readonly patterns: ReturnType<typeof places>;
+  readonly wanted: ReturnType<typeof journalsWanted>;
 }
 
 async function follow(setting: Setting): Promise<ExitCode> {
-  const { config, log, host, folder, ledger, patterns, flags, watch, manager } = setting;
+  const { config, log, host, folder, ledger, patterns, wanted, flags, watch, manager } = setting;
   const state = new StateFile(folder, log);
   const loaded = state.load();
   if (loaded.kind === 'refused') throw new Stop(EXIT.io, problemText(loaded.problem));
@@ -92,21 +98,25 @@ async function follow(setting: Setting): Promise<ExitCode> {
   const memory = storedMemory(saved?.memory);
   if (memory !== undefined) ledger.restore(memory);
   const kept = keeping({ config, folder, host, ledger, log });
-  const daemon: Daemon = newDaemon(setting, kept, state, () => follower);
+  const daemon: Daemon = newDaemon(setting, kept, state, () => ({ follower, journals }));
   const follower = newFollower(setting, daemon, saved?.files ?? []);
-  const backEnd = new BackEnd({ config, flag: flags.otlp, host, folder, log, onDrain: () => daemon.drained(() => follower.resume()), onReady: (outlet) => (daemon.outlet = outlet) });
+  const journals = newJournals(setting, daemon, saved?.journals ?? []);
+  const resume = (): void => [follower, journals].forEach((each) => each.resume());
+  const backEnd = new BackEnd({ config, flag: flags.otlp, host, folder, log, onDrain: () => daemon.drained(resume), onReady: (outlet) => (daemon.outlet = outlet) });
   await backEnd.start();
-  const telemetry = await selfTelemetry({ config, ledger, follower, backEnd, state, store: kept.store, log, host });
+  const telemetry = await selfTelemetry({ config, ledger, follower, journals, backEnd, state, store: kept.store, log, host });
   await kept.listen();
   follower.start();
+  journals.start();
   watch.start({
     ledger, follower, patterns, store: kept.store, queueLimit: config.queue.memory, version: version(),
     stats: () => backEnd.stats, stateWritable: () => state.failing === undefined, now: () => systemClock.now(), steady: () => performance.now(),
   });
-  sayWhatIsWatched(setting, follower, backEnd);
-  manager.ready(`Watching ${patterns.length} places. The last words: journalctl -u shimtrace -n 20`, beatMs(process.env, process.pid));
+  sayWhatIsWatched(setting, follower, backEnd, journals);
+  manager.ready(`Watching ${patterns.length + wanted.length} places. The last words: journalctl -u shimtrace -n 20`, beatMs(process.env, process.pid));
   const code = await stopSignal(log);
   manager.stopping();
+  journals.stop();
   await follower.stop();
   daemon.finish();
   await Promise.all([backEnd.stop(FLUSH_MS), watch.stop()]);
@@ -117,20 +127,25 @@ async function follow(setting: Setting): Promise<ExitCode> {
   return code;
 }
 
-function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, state: StateFile, follower: () => Follower): Daemon {
+function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, state: StateFile, readers: () => { readonly follower: Follower; readonly journals: Journals }): Daemon {
+  let entries: readonly JournalRecord[] = [];
   return new Daemon(
     {
       ledger,
       clock: systemClock,
       log,
-      files: () => follower().checkpointFiles(),
-      openFiles: () => follower().counters['files_followed'] ?? 0,
+      files: () => {
+        // Asked for together: what is let go later must be missing from neither.
+        entries = readers().journals.records();
+        return readers().follower.checkpointFiles();
+      },
+      openFiles: () => readers().follower.counters['files_followed'] ?? 0,
       save: (files, remembered) => {
         // First the starts, then that their lines may be let go: a crash in between repeats, and loses nothing.
         kept.flush();
-        return state.save(files, remembered);
+        return state.save(files, remembered, entries);
       },
-      pause: () => follower().pause(),
+      pause: () => [readers().follower, readers().journals].forEach((each) => each.pause()),
       finished: new Finished([...kept.observers, ...watch.observers], kept.known, log),
     },
     terminalOutlet((line) => process.stdout.write(line)),
@@ -158,6 +173,16 @@ function newFollower({ config, log, folder, ledger, patterns, watch }: Setting, 
   });
 }
 
+function newJournals({ config, wanted, log, ledger, watch }: Setting, daemon: Daemon, records: readonly JournalRecord[]): Journals {
+  return new Journals({
+    config, wanted, intake: ledger, clock: systemClock, log: sourceLog(log), records,
+    onRead: () => {
+      daemon.read();
+      watch.read();
+    },
+  });
+}
+
 const followOptions = (config: Config): NonNullable<ConstructorParameters<typeof Follower>[0]['options']> => ({
   from: typeof config.from === 'string' ? { kind: config.from } : { kind: 'since', notBefore: nanos(systemClock.now() - BigInt(config.from.ago)) },
   sweepMs: config.sweep / 1e6,
@@ -172,7 +197,7 @@ const sourceLog = (log: Logger): ConstructorParameters<typeof Follower>[0]['log'
   log(level, event, sentence ? { ...fields, text: problemText({ kind: 'unreadable', what, where, why, todo }) } : fields);
 };
 
-function sayWhatIsWatched({ log, patterns, folder }: Setting, follower: Follower, backEnd: BackEnd): void {
+function sayWhatIsWatched({ log, patterns, folder }: Setting, follower: Follower, backEnd: BackEnd, journals: Journals): void {
   const found = follower.status();
   for (const { glob, runtime } of patterns) {
     const open = found.some(({ path, problem }) => path === glob && problem === undefined);
@@ -180,6 +205,7 @@ function sayWhatIsWatched({ log, patterns, folder }: Setting, follower: Follower
     const note = open ? '' : magic ? ' (pattern)' : ' (not there yet: followed as soon as it appears)';
     log('info', 'watching', { text: `Watching ${glob}${runtime === undefined ? '' : ` for ${runtime}`}${note}` });
   }
+  for (const name of journals.names) log('info', 'watching', { text: `Watching ${printable(name, 300)}` });
   log('info', 'sending', { text: backEnd.words(DEFAULT_URL) });
   log('info', 'state', { text: `State in ${folder}. Try "npx shimtrace demo" to see a trace at once.`, state: join(folder, 'state.json') });
 }

@@ -16,6 +16,7 @@ interface Parts {
   readonly config: Config;
   readonly ledger: Ledger;
   readonly follower: Follower;
+  readonly journals: { readonly counters: Readonly<Record<string, number>> };
   readonly backEnd: BackEnd;
   readonly state: StateFile;
   readonly store: Store | undefined;
@@ -46,7 +47,7 @@ export async function selfTelemetry(parts: Parts): Promise<Telemetry | undefined
   return telemetry;
 }
 
-function snapshot({ ledger, follower, backEnd, state, store }: Parts): Record<string, number> {
+function snapshot({ ledger, follower, journals, backEnd, state, store }: Parts): Record<string, number> {
   const { lines, events, ignored, unknown, malformed } = tally(ledger);
   const figures: Record<string, number> = {
     lines_total: lines,
@@ -68,5 +69,6 @@ function snapshot({ ledger, follower, backEnd, state, store }: Parts): Record<st
   };
   for (const name of COUNTED) figures[`${name.replaceAll('-', '_')}_total`] = ledger.counts.get(name) ?? 0;
   for (const [name, value] of Object.entries(follower.counters)) figures[`files_${name}`] = value;
+  for (const [name, value] of Object.entries(journals.counters)) figures[`journal_${name}`] = value;
   return figures;
 }

@@ -27,7 +27,7 @@ export interface Config {
   readonly hostId: string | undefined;
   readonly settle: Duration;
   readonly patience: Duration;
-  readonly lateness: { readonly file: Duration };
+  readonly lateness: { readonly file: Duration; readonly journal: Duration };
   readonly rotateGrace: Duration;
   readonly sweep: Duration;
   readonly limits: { readonly heldDeleted: Bytes };
@@ -48,8 +48,10 @@ export interface Config {
 }
 
 export interface SourceConfig {
-  /** Paths and glob patterns; at least one. */
+  /** Paths and glob patterns. Files, or a journal, or both. */
   readonly files: readonly string[];
+  /** Parts of one selection of the journal; undefined: no journal. */
+  readonly journal: readonly string[] | undefined;
   readonly runtime: string | undefined;
   readonly scheme: string | undefined;
   readonly trust: (typeof TRUST)[number];
@@ -86,7 +88,7 @@ export function configOf(settings: Settings): Config {
     hostId: text(values, 'host_id'),
     settle: need(values, 'settle', 'duration'),
     patience: need(values, 'patience', 'duration'),
-    lateness: { file: need(values, 'lateness.file', 'duration') },
+    lateness: { file: need(values, 'lateness.file', 'duration'), journal: need(values, 'lateness.journal', 'duration') },
     rotateGrace: need(values, 'rotate_grace', 'duration'),
     sweep: need(values, 'sweep', 'duration'),
     limits: { heldDeleted: need(values, 'limits.held_deleted', 'size') },
@@ -110,7 +112,8 @@ function fromOf(values: Values): Config['from'] {
 
 function sourceOf(values: Values): SourceConfig {
   return {
-    files: need(values, 'file', 'texts'),
+    files: get(values, 'file', 'texts') ?? [],
+    journal: get(values, 'journal', 'texts'),
     runtime: text(values, 'runtime'),
     scheme: text(values, 'scheme'),
     trust: choice(values, 'trust', TRUST),

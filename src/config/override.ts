@@ -11,6 +11,8 @@ import type { Origin, Value } from './values.ts';
 export interface Flags {
   /** `[RUNTIME=]GLOB`, each a source; they stand instead of the sources of the file. */
   readonly file?: readonly string[] | undefined;
+  /** Selections of the journal, each a source like those of `file`; `true`: all of it. */
+  readonly journal?: readonly (string | true)[] | undefined;
   readonly stateDir?: string | undefined;
   readonly hostId?: string | undefined;
   readonly from?: string | undefined;
@@ -45,7 +47,10 @@ export function mergeFlags(loaded: Loaded, flags: Flags, env: Environment): Load
     ['--listen', 'metrics.listen', flags.listen],
   ];
   for (const [name, path, text] of options) if (text !== undefined) put(settings, complaints, path, text, { kind: 'flag', name });
-  if (flags.file !== undefined && flags.file.length > 0) putFiles(settings, complaints, flags.file);
+  const items = [...fileItems(complaints, flags.file ?? []), ...(flags.journal ?? []).map(journalItem)];
+  if ((flags.file?.length ?? 0) + (flags.journal?.length ?? 0) > 0) {
+    settings.set('sources', { value: { kind: 'list', value: items }, origin: { kind: 'flag', name: flags.file === undefined ? '--journal' : '--file' } });
+  }
   return { config: configOf(settings), settings, complaints, origins: loaded.origins };
 }
 
@@ -63,9 +68,12 @@ function put(settings: Map<string, Chosen>, complaints: Complaint[], path: strin
   settings.set(path, { value: reading.value, origin });
 }
 
-function putFiles(settings: Map<string, Chosen>, complaints: Complaint[], files: readonly string[]): void {
+const journalItem = (selection: string | true): Map<string, Value> =>
+  new Map<string, Value>([...SOURCE_DEFAULTS, ['journal', { kind: 'texts', value: [selection === true ? 'all' : selection] }]]);
+
+function fileItems(complaints: Complaint[], files: readonly string[]): Map<string, Value>[] {
   const origin: Origin = { kind: 'flag', name: '--file' };
-  const items = files.flatMap((text) => {
+  return files.flatMap((text) => {
     const [, runtime, rest] = /^([a-z][a-z0-9_-]*)=(.*)$/s.exec(text) ?? [];
     const file = rest ?? text;
     if (file === '' || file.includes('\0')) {
@@ -76,5 +84,4 @@ function putFiles(settings: Map<string, Chosen>, complaints: Complaint[], files:
     if (runtime !== undefined) item.set('runtime', { kind: 'text', value: runtime });
     return [item];
   });
-  settings.set('sources', { value: { kind: 'list', value: items }, origin });
 }

@@ -36,7 +36,8 @@ export interface Setting {
   readonly type: SettingType;
   /** Undefined: nothing, and that has a meaning of its own (said in `doc`). */
   readonly default: Value | undefined;
-  readonly required: boolean;
+  /** one of: of these of a list's item one must be written. */
+  readonly required: boolean | 'one of';
   /** One sentence, for people. */
   readonly doc: string;
 }
@@ -62,11 +63,12 @@ const size = (min: number): SettingType => ({ kind: 'size', min: bytes(min), max
 const length = (value: Duration): Value => ({ kind: 'duration', value });
 const room = (value: number): Value => ({ kind: 'size', value: bytes(value) });
 
-const setting = (path: string, type: SettingType, preset: Value | undefined, doc: string, required = false): Setting =>
+const setting = (path: string, type: SettingType, preset: Value | undefined, doc: string, required: Setting['required'] = false): Setting =>
   ({ path, type, default: preset, required, doc });
 
 const SOURCE: readonly Setting[] = [
-  setting('file', { kind: 'texts' }, undefined, 'Files to follow: a path or glob pattern, or a list of them.', true),
+  setting('file', { kind: 'texts' }, undefined, 'Files to follow: a path or glob pattern, or a list of them; or journal.', 'one of'),
+  setting('journal', { kind: 'texts' }, undefined, 'Entries of the systemd journal to follow: all, a unit, an identifier, a match, a folder or a namespace.', 'one of'),
   setting('runtime', { kind: 'text' }, undefined, 'The runtime that writes them; without it each line is tried by what it says.'),
   setting('scheme', { kind: 'text' }, undefined, 'The version of the log, where lines alone do not tell.'),
   setting('trust', { kind: 'choice', of: TRUST }, text('owner'), 'Whose files are read: those of the owner, or any.'),
@@ -115,6 +117,7 @@ export const SCHEMA: readonly Setting[] = [
   setting('settle', time(ZERO, MINUTE), length(duration(250 * MILLISECOND)), 'Quiet time after the last expected line of a start.'),
   setting('patience', time(SECOND, HOUR), length(MINUTE), 'How long an open phase is waited for, by log time.'),
   setting('lateness.file', time(ZERO, MINUTE), length(duration(250 * MILLISECOND)), 'How late a line may come into a file.'),
+  setting('lateness.journal', time(ZERO, MINUTE), length(duration(400 * MILLISECOND)), 'How late an entry may come out of the journal.'),
   setting('rotate_grace', time(ZERO, HOUR), length(MINUTE), 'How long a rotated file is still read.'),
   setting('sweep', time(duration(50 * MILLISECOND), HOUR), length(duration(2 * SECOND)), 'How often files are looked at even without a notice of the kernel.'),
   setting('limits.held_deleted', size(MIB), room(2 ** 30), 'Disk space of deleted files that are held open to be read.'),

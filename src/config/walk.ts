@@ -185,7 +185,9 @@ function walkList(walk: Walk, node: Plain, path: string, settings: readonly Sett
 function walkItem(walk: Walk, map: YAMLMap, span: Span, at: string, settings: readonly Setting[]): Values[] {
   const before = walk.complaints.length;
   const written = walkRecord(walk, map, `${at}.`, '', settings);
-  const lacking = settings.filter((setting) => setting.required && !written.has(setting.path));
+  const choice = settings.filter((setting) => setting.required === 'one of');
+  const chosen = choice.length === 0 || choice.some(({ path: each }) => written.has(each));
+  const lacking = settings.filter((setting) => (setting.required === true && !written.has(setting.path)) || (!chosen && setting === choice[0]));
   if (lacking.length > 0) {
     // An error inside the item says more than "is missing".
     if (walk.complaints.length === before) for (const { path, doc } of lacking) complain(walk, span, at, `${path} is missing. ${doc}`);

@@ -114,11 +114,12 @@ export class Ledger implements Intake {
     const now = clock.steady();
     const wall = clock.now();
     const frontier = this.#sources.frontier(wall);
+    const lateness = this.#sources.lateness(this.#options.lateness);
     const settled: Settlement[] = [];
     this.unsettled = 0;
     for (const episode of this.#open) {
       if (episode.changed) look(episode, this.#waiting, wall, now, this.#sources);
-      if (episode.cut === undefined && !hasPassed(episode, frontier, this.#options.lateness, now)) continue;
+      if (episode.cut === undefined && !hasPassed(episode, frontier, lateness, now)) continue;
       if (episode.runtime.keyed && episode.cut === undefined && this.#gathering.reorder(episode)) continue;
       const settlement = this.#settleOne(episode);
       if (settlement !== undefined) settled.push(settlement);
@@ -133,8 +134,9 @@ export class Ledger implements Intake {
     // Only what is read can say more while a source has unread lines.
     if (this.#sources.behind) return undefined;
     let next: Steady | undefined;
+    const lateness = this.#sources.lateness(this.#options.lateness);
     for (const episode of this.#open) {
-      const due = episode.written === undefined ? steady(0) : dueAt(episode, this.#options.lateness);
+      const due = episode.written === undefined ? steady(0) : dueAt(episode, lateness);
       if (next === undefined || due < next) next = due;
     }
     return next;

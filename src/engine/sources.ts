@@ -2,7 +2,7 @@
 import { sourceId } from '../model/source.ts';
 import type { SourceId, SourceInfo, SourceKey } from '../model/source.ts';
 import { after, MILLISECOND } from '../model/time.ts';
-import type { Nanos, Steady } from '../model/time.ts';
+import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { CompiledSource } from './compile.ts';
 import { Reading, addVerdicts, newVerdicts } from './reading.ts';
 import type { Gather, Verdicts } from './reading.ts';
@@ -90,6 +90,16 @@ export class Sources {
   get behind(): boolean {
     for (const { standing } of this.#open.values()) if (standing === 'behind') return true;
     return false;
+  }
+
+  /** How late the latest of them may be. @param usual of those that say nothing of it. */
+  lateness(usual: Duration): Duration {
+    let most = usual;
+    for (const { standing, reading } of this.#open.values()) {
+      const own = reading.info.lateness;
+      if (standing !== 'ended' && own !== undefined && own > most) most = own;
+    }
+    return most;
   }
 
   frontier(wall: Nanos): Frontier {

@@ -1,4 +1,4 @@
-import type { Nanos, Steady } from './time.ts';
+import type { Duration, Nanos, Steady } from './time.ts';
 
 /** Stable name of one generation of a file's content: survives rename and restart, changes on truncation. Goes into the state file. */
 export type SourceKey = string & { readonly __unit: 'source key' };
@@ -24,6 +24,10 @@ export interface SourceInfo {
   readonly rank: number;
   /** Its lines come from the state file, where they stay until their traces are acknowledged. */
   readonly kept?: boolean;
+  /** How late a line may come after the time it tells, where that is another than of a file. */
+  readonly lateness?: Duration;
+  /** Many programs write here: that none of its lines is known is no news. */
+  readonly shared?: boolean;
   /** Older lines are not asked for. */
   readonly notBefore?: Nanos;
   /** The user's pins for lines from here. */

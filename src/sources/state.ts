@@ -1,6 +1,8 @@
 import { closeSync, constants, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
+import { journalFromJson, journalToJson } from './journal/record.ts';
+import type { JournalRecord } from './journal/record.ts';
 import { fields, fromJson, toJson } from './record.ts';
 import type { FileRecord } from './record.ts';
 import { codeOf, reasonOf } from './report.ts';
@@ -17,6 +19,7 @@ export interface SavedState {
   /** Counts the saves. */
   readonly generation: number;
   readonly files: readonly FileRecord[];
+  readonly journals: readonly JournalRecord[];
   /** The engine's own, opaque here: what it must remember besides offsets. JSON values only. */
   readonly memory: unknown;
 }
@@ -81,9 +84,9 @@ export class StateFile {
   }
 
   /** Writes the next generation atomically and durably. False: it failed, the old state stands, see `failing`; try again later. */
-  save(files: readonly FileRecord[], memory: unknown): boolean {
+  save(files: readonly FileRecord[], memory: unknown, journals: readonly JournalRecord[] = []): boolean {
     const generation = this.#generation + 1;
-    const body = JSON.stringify({ version: STATE_VERSION, generation, files: files.map(toJson), memory });
+    const body = JSON.stringify({ version: STATE_VERSION, generation, files: files.map(toJson), journals: journals.map(journalToJson), memory });
     try {
       this.#write(`${body}\n${checksum(body)}\n`);
       this.#swap();
@@ -188,5 +191,15 @@ function parseBody(path: string, body: string): Parsed {
     if (record === undefined) return { kind: 'damaged', why: 'a file record is malformed' };
     files.push(record);
   }
-  return { kind: 'state', state: { generation, files, memory: object?.['memory'] } };
+  const journals = journalsOf(object?.['journals']);
+  if (journals === undefined) return { kind: 'damaged', why: 'a journal record is malformed' };
+  return { kind: 'state', state: { generation, files, journals, memory: object?.['memory'] } };
+}
+
+/** States written before journals were read have none. */
+function journalsOf(list: unknown): JournalRecord[] | undefined {
+  if (list === undefined) return [];
+  if (!Array.isArray(list)) return undefined;
+  const records = list.map(journalFromJson).filter((record) => record !== undefined);
+  return records.length === list.length ? records : undefined;
 }

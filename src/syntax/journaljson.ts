@@ -41,11 +41,21 @@ class JournalFields implements Head {
     return this.get('identifier')?.startsWith('kata') ?? false;
   }
 
-  /** A field that is text: journalctl writes what is none as numbers, and what is too long for it as null. */
+  /** A field's text. journalctl writes bytes that are no text as numbers, several values as a list, and what is too long for it as null. */
   text(name: string): string | undefined {
     const at = this.fields.names.indexOf(name);
-    return this.fields.quoted[at] === true ? this.fields.values[at] : undefined;
+    const value = this.fields.values[at];
+    if (this.fields.quoted[at] === true || value === undefined) return value;
+    return value.startsWith('[') ? firstText(JSON.parse(value)) : undefined;
   }
+}
+
+/** The first value of a list of values, or the text of a list of bytes; the scanner has found it to be JSON. */
+function firstText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return undefined;
+  const bytes = value.filter((one) => typeof one === 'number');
+  return bytes.length === value.length ? Buffer.from(bytes).toString('utf8') : firstText(value[0]);
 }
 
 class MessageEntry implements Entry {

@@ -53,15 +53,15 @@ log: {level: debug, format: json}
     expect(complaints).toEqual([]);
     expect(config).toEqual({
       sources: [
-        { files: ['/a.log'], runtime: undefined, scheme: undefined, trust: 'owner', owner: undefined, links: 'refuse' },
-        { files: ['/b/*.log', '/c.log'], runtime: 'urunc', scheme: '0.70', trust: 'any', owner: 1000, links: 'follow' },
+        { files: ['/a.log'], journal: undefined, runtime: undefined, scheme: undefined, trust: 'owner', owner: undefined, links: 'refuse' },
+        { files: ['/b/*.log', '/c.log'], journal: undefined, runtime: 'urunc', scheme: '0.70', trust: 'any', owner: 1000, links: 'follow' },
       ],
       from: 'end',
       otlp: {
         endpoint: 'https://tempo:4317', headers: [['authorization', 'Bearer x'], ['x-a', '1']], timeout: 90e9, compression: 'gzip',
         tls: { ca: '/ca', cert: '/c', key: '/k' },
       },
-      stateDir: '/state', hostId: '0123', settle: 1.5e9, patience: 300e9, lateness: { file: 0 }, rotateGrace: 3600e9, sweep: 5e8,
+      stateDir: '/state', hostId: '0123', settle: 1.5e9, patience: 300e9, lateness: { file: 0, journal: 400e6 }, rotateGrace: 3600e9, sweep: 5e8,
       limits: { heldDeleted: 2 ** 31 }, queue: { memory: 64 * 2 ** 20, spool: 2 ** 30 }, deadLetter: { max: 1e6 }, store: { enabled: false, keep: 60 * 3600e9, max: 1e8 },
       links: { jaeger: 'http://jaeger:16686/base', grafana: 'https://grafana', grafanaSource: 'traces' },
       metrics: { listen: '[::1]:9999' },
@@ -114,7 +114,7 @@ describe('what is wrong, and where', () => {
     ['sources: /a', 'c.yaml:1:10  error  sources: a single value, where a list is expected. Put "- " in front of each item.'],
     ['sources:\n  - /a\n', 'c.yaml:2:5  error  sources[0]: a single value, where a mapping (key: value) is expected.'],
     ['sources: [~]', 'c.yaml:1:11  error  sources[0]: is empty. Write file: ...'],
-    ['sources:\n  - runtime: kata\n', 'c.yaml:2:5  error  sources[0]: file is missing. Files to follow: a path or glob pattern, or a list of them.'],
+    ['sources:\n  - runtime: kata\n', 'c.yaml:2:5  error  sources[0]: file is missing. Files to follow: a path or glob pattern, or a list of them; or journal.'],
     ['sources: [{file: []}]', 'c.yaml:1:18  error  sources[0].file: is empty. Write "/var/log/x/*.log" or ["/a.log", "/b.log"].'],
     ['sources: [{file: [/a, {b: 1}]}]', 'c.yaml:1:23  error  sources[0].file[1]: a mapping, where a text is expected. Write a text.'],
     ['sources: [{file: /a, owner: root}]', 'c.yaml:1:29  error  sources[0].owner: "root" is not a whole number.'],

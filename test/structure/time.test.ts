@@ -26,6 +26,8 @@ const ASKED: Readonly<Record<string, string>> = {
   'src/store/history.ts': 'what was seen in the last days',
   'src/cli/watch.ts': 'the time on an alert, and how long ago a start under way began by its own lines',
   'src/engine/ledger.ts': 'how old a line is, bounded by the monotonic clock (due.ts)',
+  'src/cli/journals.ts': '--from -1h, as journalctl is told',
+  'src/sources/journal/follower.ts': 'how long before now an entry was written: whether more may follow at once',
   'src/sources/register.ts': 'compared with times of change of files, which are of the same clock',
   'src/sources/follow.ts': 'compared with times of change of files, which are of the same clock',
   'src/sources/finder.ts': 'when a file left its path, for the state: compared with times of change of files',

@@ -47,8 +47,13 @@ describe('messages', () => {
     expect([step('kata-proxy'), step('cri-dockerd')]).toEqual([1, 1e9]);
   });
 
+  test.each([[[104, 27, 105], 'h\x1bi'], [['first', 'second'], 'first'], [[[104, 255], 'x'], 'h\ufffd']])('bytes are text, and of several the first: %j', (MESSAGE, text) => {
+    const entry = read({ MESSAGE });
+    expect(typeof entry === 'string' ? entry : entry.get('journal.message')).toBe(text);
+  });
+
   test.each<[Refusal, { [name: string]: unknown }]>([
-    ['no-message', { MESSAGE: null }], ['no-message', { MESSAGE: [116, 105] }], ['no-message', {}], ['no-time', { MESSAGE: 'time=', __REALTIME_TIMESTAMP: undefined }],
+    ['no-message', { MESSAGE: null }], ['no-message', { MESSAGE: [{}] }], ['no-message', {}], ['no-time', { MESSAGE: 'time=', __REALTIME_TIMESTAMP: undefined }],
     ['time-not-readable', { MESSAGE: 'x', __REALTIME_TIMESTAMP: 'soon' }], ['time-out-of-range', { MESSAGE: 'x', __REALTIME_TIMESTAMP: '1' }],
     ['no-time', { MESSAGE: 'time=' , _SOURCE_REALTIME_TIMESTAMP: '1', __REALTIME_TIMESTAMP: undefined }], ['line-cut', { MESSAGE: 'time="2026-11-20T23:08:20Z" level=info msg="x' }],
     ['records-pasted', { MESSAGE: 'time="2026-11-20T23:08:20Z" level=info msg=a time="2026-11-20T23:08:20Z" level=info msg=b' }],

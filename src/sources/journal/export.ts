@@ -1,0 +1,120 @@
+/**
+ * Reads the journal export format (systemd.io/JOURNAL_EXPORT_FORMATS): `FIELD=text` a line, or `FIELD`, a length of eight bytes and that many
+ * bytes; an empty line ends an entry. Of all journalctl can write it is the one that keeps every byte, whatever it is, and the cheapest.
+ */
+import { emptyEntry, isKept, MOST_FIELDS } from './entry.ts';
+import type { JournalEntry } from './entry.ts';
+
+/** A message may be as long as a line of a file; */
+export const MOST_MESSAGE = 1 << 20;
+/** another field is dropped beyond this (journald itself writes core dumps into fields). */
+const MOST_VALUE = 64 << 10;
+/** No name of a field is longer (journald refuses it). */
+const MOST_NAME = 64;
+const NEWLINE = 10;
+const EQUALS = 61;
+const LENGTH_BYTES = 8;
+
+const NOTHING = Buffer.alloc(0);
+
+export class ExportReader {
+  readonly #take: (entry: JournalEntry) => void;
+  #carry: Buffer = NOTHING;
+  /** Bytes of a value that is not kept. */
+  #skip = 0n;
+  /** The rest of this line is not kept. */
+  #skipLine = false;
+  #entry = emptyEntry();
+  #begun = false;
+
+  /** `take` is called with each whole entry. */
+  constructor(take: (entry: JournalEntry) => void) {
+    this.#take = take;
+  }
+
+  /** Takes the next bytes of the stream. The buffer may be reused afterwards. Keeps at most one value. */
+  push(chunk: Buffer): void {
+    const data = this.#carry.length === 0 ? chunk : Buffer.concat([this.#carry, chunk]);
+    let at = 0;
+    for (let next = this.#step(data, at); next !== undefined; next = this.#step(data, at)) at = next;
+    this.#carry = this.#skip > 0n || this.#skipLine ? NOTHING : Buffer.from(data.subarray(at));
+    if (this.#skip > 0n) this.#skip -= BigInt(data.length - at);
+  }
+
+  /** The stream is finished. An entry without its empty line is one all the same, if the stream was meant to end here. */
+  finish(): void {
+    if (this.#carry.length > 0) this.push(Buffer.from([NEWLINE]));
+    this.#end();
+  }
+
+  /** @returns where the next piece begins; undefined: more bytes are needed. */
+  #step(data: Buffer, at: number): number | undefined {
+    if (this.#skip > 0n) {
+      const rest = BigInt(data.length - at);
+      if (rest < this.#skip) return undefined;
+      const next = at + Number(this.#skip);
+      this.#skip = 0n;
+      return next;
+    }
+    const end = data.indexOf(NEWLINE, at);
+    if (this.#skipLine) {
+      if (end < 0) return undefined;
+      this.#skipLine = false;
+      return end + 1;
+    }
+    if (end < 0) return this.#unfinished(data, at);
+    if (end === at) {
+      this.#end();
+      return end + 1;
+    }
+    const equals = data.subarray(at, Math.min(end, at + MOST_NAME + 1)).indexOf(EQUALS);
+    if (equals < 0) return this.#binary(data, at, end);
+    this.#field(data, at, at + equals, at + equals + 1, end);
+    return end + 1;
+  }
+
+  /** A line longer than anything that is kept. */
+  #unfinished(data: Buffer, at: number): undefined {
+    if (data.length - at <= MOST_MESSAGE + MOST_NAME) return undefined;
+    const equals = data.subarray(at, at + MOST_NAME + 1).indexOf(EQUALS);
+    this.#begun = true;
+    this.#entry.cut.push(data.toString('latin1', at, at + Math.max(0, equals)));
+    this.#skipLine = true;
+    return undefined;
+  }
+
+  #binary(data: Buffer, at: number, end: number): number | undefined {
+    const from = end + 1 + LENGTH_BYTES;
+    if (data.length < from) return undefined;
+    const length = data.readBigUInt64LE(end + 1);
+    if (length > BigInt(MOST_MESSAGE)) {
+      this.#begun = true;
+      this.#entry.cut.push(data.toString('latin1', at, Math.min(end, at + MOST_NAME)));
+      this.#skip = length + 1n;
+      return from;
+    }
+    const to = from + Number(length);
+    if (data.length < to + 1) return undefined;
+    this.#field(data, at, end, from, to);
+    return to + 1;
+  }
+
+  #field(data: Buffer, at: number, nameEnd: number, from: number, to: number): void {
+    this.#begun = true;
+    const entry = this.#entry;
+    const name = data.latin1Slice(at, nameEnd);
+    if (name === '__CURSOR') entry.cursor = data.latin1Slice(from, Math.min(to, from + 512));
+    else if (!isKept(name)) return;
+    else if (entry.names.length >= MOST_FIELDS || (to - from > MOST_VALUE && name !== 'MESSAGE')) entry.cut.push(name);
+    else {
+      entry.names.push(name);
+      entry.values.push(data.toString('utf8', from, to));
+    }
+  }
+
+  #end(): void {
+    if (this.#begun) this.#take(this.#entry);
+    this.#entry = emptyEntry();
+    this.#begun = false;
+  }
+}

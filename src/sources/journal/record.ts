@@ -1,0 +1,36 @@
+import type { SourceKey } from '../../model/source.ts';
+import { sourceKey } from '../../model/source.ts';
+import { fields } from '../record.ts';
+import type { Mark } from './marks.ts';
+
+/** Of the lines that entries become (entry.ts). With another one they have other lengths, and `from` means nothing. */
+const FORM = 1;
+
+/** What the state file keeps of a journal: from where to read on. */
+export interface JournalRecord {
+  readonly key: SourceKey;
+  /** For people who look into the file. */
+  readonly name: string;
+  /** Without a cursor: from the beginning, or from `since`. */
+  readonly mark: Mark;
+  /** Lines that stand before this were done with: what lies between the mark and here is read again and not handed over. */
+  readonly from: number;
+  /** Older entries are not asked for (microseconds since the epoch): first sight with `from` at the end or a time ago. */
+  readonly since: bigint | undefined;
+}
+
+export const journalToJson = ({ key, name, mark, from, since }: JournalRecord): Record<string, unknown> => ({
+  key, name, at: mark.at, from, form: FORM,
+  ...(mark.cursor !== undefined && { cursor: mark.cursor }), ...(since !== undefined && { since: String(since) }),
+});
+
+/** A record from parsed JSON; undefined if it is none. */
+export function journalFromJson(value: unknown): JournalRecord | undefined {
+  const object = fields(value);
+  if (object === undefined) return undefined;
+  const { key, name, at, cursor, since, from, form } = object;
+  if (typeof key !== 'string' || typeof name !== 'string' || typeof at !== 'number' || !Number.isSafeInteger(at) || at < 0) return undefined;
+  const mark: Mark = { at, cursor: typeof cursor === 'string' ? cursor : undefined };
+  const done = form === FORM && typeof from === 'number' && Number.isSafeInteger(from) ? from : at;
+  return { key: sourceKey(key), name, mark, from: done, since: typeof since === 'string' && /^\d{1,20}$/.test(since) ? BigInt(since) : undefined };
+}
