@@ -39,15 +39,41 @@ export const MOST_FIELDS = 200;
  * What is no text in UTF-8 has U+FFFD in its place already.
  */
 export function lineOf({ names, values }: JournalEntry): string {
-  const order = names.map((_, at) => at).filter((at) => !UNWRITTEN.has(names[at] ?? '')).sort((a, b) => compare(names[a] ?? '', names[b] ?? '') || a - b);
   let line = '';
-  for (let at = 0; at < order.length;) {
-    const name = names[order[at] ?? 0] ?? '';
-    const same: string[] = [];
-    for (; at < order.length && names[order[at] ?? 0] === name; at++) same.push(JSON.stringify(values[order[at] ?? 0] ?? ''));
-    line += `${line === '' ? '{' : ','}${JSON.stringify(name)}:${same.length === 1 ? (same[0] ?? '') : `[${same.join(',')}]`}`;
+  for (const { key, at, more } of shapeOf(names)) {
+    line += `${line === '' ? '{' : ','}${key}`;
+    if (more.length === 0) line += JSON.stringify(values[at] ?? '');
+    else line += `[${[at, ...more].map((each) => JSON.stringify(values[each] ?? '')).join(',')}]`;
   }
   return line === '' ? '{}\n' : `${line}}\n`;
+}
+
+/** A written field: its name with the colon, and where its values stand in the entry. */
+interface Slot {
+  readonly key: string;
+  readonly at: number;
+  readonly more: readonly number[];
+}
+
+/** A program's entries have the same fields in the same order: they are put in order once. */
+const shapes = new Map<string, readonly Slot[]>();
+const MOST_SHAPES = 1_000;
+
+function shapeOf(names: readonly string[]): readonly Slot[] {
+  const form = names.join('\n');
+  const known = shapes.get(form);
+  if (known !== undefined) return known;
+  const places = new Map<string, number[]>();
+  for (const [at, name] of names.entries()) {
+    if (UNWRITTEN.has(name)) continue;
+    const all = places.get(name);
+    if (all === undefined) places.set(name, [at]);
+    else all.push(at);
+  }
+  const shape = [...places].sort(([a], [b]) => compare(a, b)).map(([name, [at = 0, ...more]]): Slot => ({ key: `${JSON.stringify(name)}:`, at, more }));
+  if (shapes.size >= MOST_SHAPES) shapes.clear();
+  shapes.set(form, shape);
+  return shape;
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
