@@ -42,7 +42,7 @@ const AT_ONCE = 10;
 /** and beyond that, what comes within this time is gathered. */
 const GATHER_MS = 100;
 /** So many starts are folded and handed on in one go, and the event loop between: as traces they take thirty times their lines. */
-const BATCH = 200;
+const BATCH = 100;
 /** So many bytes are settled at once however they came: what they become takes ten to a hundred times the room. */
 const MOST_UNSETTLED = 512 * 1024;
 /** The state follows so soon: what is acknowledged and not written down is sent again after a crash, and new files are lost sight of; */

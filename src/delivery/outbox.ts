@@ -26,9 +26,9 @@ export interface OutboxStats extends ExporterStats {
  * More than this keeps no back-end busy: while it takes what comes, the rest may as well wait in its log; while it is away,
  * on disk. The whole of the memory is used only when the disk cannot take it.
  */
-const BUSY_BYTES = 8 * 1024 * 1024;
+const BUSY_BYTES = 4 * 1024 * 1024;
 /** About so much goes to disk at once: a few hundred starts, in some milliseconds. */
-const BLOCK_BYTES = 2 * 1024 * 1024;
+const BLOCK_BYTES = 1024 * 1024;
 const PATIENCE_MS = 60_000;
 /** Looked at so many times within the patience. */
 const LOOKS = 12;

@@ -20,10 +20,10 @@ export interface StoreOptions extends WriterOptions {
   readonly now: () => Nanos;
 }
 
-/** So many are written without waiting for the next save. */
-const GATHERED = 500;
+/** So many, a block, are written without waiting for the next save: as traces they take thirty times their lines. */
+const GATHERED = 64;
 /** While nothing can be written so many wait; beyond, the oldest are given up and counted. */
-const WAITING = 1_000;
+const WAITING = 500;
 /** Blocks let go after one write. */
 const PRUNED = 32;
 /** A file that is damaged as often as this lies on a disk that is no longer to be written. */

@@ -40,6 +40,9 @@ export class StoreWriter {
   readonly #insertMember: StatementSync;
   readonly #insertBlock: StatementSync;
   readonly #insertKind: StatementSync;
+  readonly #oldest: StatementSync;
+  /** Prepared once, as all that is asked again and again: a statement's memory comes back only when it is collected. */
+  readonly #sizes: Readonly<Record<'page_count' | 'freelist_count' | 'page_size', StatementSync>>;
   #next: number;
 
   constructor(database: DatabaseSync, { host, brief, nameOf }: WriterOptions) {
@@ -58,6 +61,12 @@ export class StoreWriter {
     this.#insertMember = database.prepare('INSERT INTO member (container, seq) VALUES (?, ?) ON CONFLICT DO NOTHING');
     this.#insertStart = database.prepare(`INSERT INTO start (seq, trace, runtime, episode, container, outcome, error_type, at, wall, active,
       schemes, last_mark, slowest, slowest_own, findings, live, host, phases, members) VALUES (${Array.from({ length: 19 }, () => '?').join(', ')})`);
+    this.#oldest = database.prepare('SELECT id, stored, count FROM block ORDER BY id LIMIT 1');
+    this.#sizes = {
+      page_count: database.prepare('PRAGMA page_count'),
+      freelist_count: database.prepare('PRAGMA freelist_count'),
+      page_size: database.prepare('PRAGMA page_size'),
+    };
     this.#next = integer(database.prepare('SELECT coalesce(max(seq), 0) AS last FROM start').get(), 'last') + 1;
   }
 
@@ -138,9 +147,8 @@ export class StoreWriter {
    */
   prune(cutoff: number, max: number, most: number): number {
     let gone = 0;
-    const oldest = this.#database.prepare('SELECT id, stored, count FROM block ORDER BY id LIMIT 1');
     for (let blocks = 0; blocks < most; blocks++) {
-      const block = oldest.get();
+      const block = this.#oldest.get();
       if (block === undefined || (integer(block, 'stored') >= cutoff && this.#used() <= max)) break;
       this.#drop(integer(block, 'id'), integer(block, 'count'));
       gone += integer(block, 'count');
@@ -168,7 +176,7 @@ export class StoreWriter {
   }
 
   #pragma(name: 'page_count' | 'freelist_count' | 'page_size'): number {
-    return integer(this.#database.prepare(`PRAGMA ${name}`).get(), name);
+    return integer(this.#sizes[name].get(), name);
   }
 
   close(): void {

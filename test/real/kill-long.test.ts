@@ -4,9 +4,9 @@ import type { KillReport } from './kill.ts';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 /** Kills in all: a tenth of them each in shards of their own, so that what is wrong is found in a small world. */
-const ROUNDS = Number(process.env['ROUNDS'] ?? 200);
+const KILLS = Number(process.env['KILLS'] ?? 200);
 const SHARDS = 10;
-const rounds = Math.ceil(ROUNDS / SHARDS);
+const rounds = Math.ceil(KILLS / SHARDS);
 /** What may be sent again, of what is sent: a prototype had a fifth. One shard may have bad luck with one large request. */
 const MOST_REPEATED = 0.4;
 
