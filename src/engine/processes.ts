@@ -27,11 +27,11 @@ export function sessionsOf(word: CompiledSessions, rule: CompiledEpisode, { grou
 /** The reason with which the process itself says that it failed. */
 export const failureOf = ({ fails }: CompiledEpisode, { items }: Group): string | undefined => firstReason(fails, items);
 
-/** The reason that the first of these marks tells: its hole, else its whole line. */
+/** The reason that the first of these marks tells: what several words say, else its hole, else its whole line. */
 export function firstReason(reasons: CompiledEpisode['fails'], items: readonly Placed[]): string | undefined {
   for (const { mark, event } of items) {
     const hole = mark && reasons.get(mark);
-    if (hole !== undefined) return event.holes?.[hole] ?? event.line;
+    if (hole !== undefined) return hole.includes(' ') ? hole : (event.holes?.[hole] ?? event.line);
   }
   return undefined;
 }

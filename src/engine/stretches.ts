@@ -17,10 +17,15 @@ function pick(wanted: readonly Mark[], marks: Marks): Placed | undefined {
   return undefined;
 }
 
-/** A process may write a mark more than once: the first after `from` counts. */
-function pickAfter(wanted: readonly Mark[], items: readonly Placed[], from: Placed): Placed | undefined {
+/** A process may write a mark more than once: the first after `from` counts, or the last. */
+function pickAfter({ to, last }: CompiledBetween, items: readonly Placed[], from: Placed): Placed | undefined {
   const after = items.indexOf(from) + 1;
-  for (const mark of wanted) {
+  for (const mark of to) {
+    if (last) {
+      const found = items.findLast((item, at) => at >= after && item.mark === mark);
+      if (found !== undefined) return found;
+      continue;
+    }
     for (let at = after; at < items.length; at++) if (items[at]?.mark === mark) return items[at];
   }
   return undefined;
@@ -35,7 +40,7 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
   const { marks } = group;
   const from = pick(rule.from, marks);
   if (from === undefined) return;
-  const to = runtime.keyed ? pickAfter(rule.to, group.items, from) : pick(rule.to, marks);
+  const to = runtime.keyed ? pickAfter(rule, group.items, from) : pick(rule.to, marks);
   if (to === undefined && rule.optional) return;
   const [meant] = rule.to;
   const cutShort = to === undefined || (!runtime.keyed && to.mark !== meant && meant !== undefined && expected(runtime, schemes, meant));

@@ -20,7 +20,8 @@ export type CompiledRpc = Omit<Rpc, 'client' | 'server'> & {
   readonly server: { readonly service: string; readonly name: string; readonly mark: Mark; readonly asked: Mark };
 };
 export type CompiledBoot = Omit<Boot, 'kernel' | 'to'> & { readonly kernel: Mark; readonly to: readonly Mark[] };
-export type CompiledSessions = Omit<Sessions, 'from' | 'to' | 'near'> & { readonly from: readonly Mark[]; readonly to: readonly Mark[]; readonly near: readonly Mark[] };
+export type CompiledSessions = Omit<Sessions, Ends> & Readonly<Record<Ends, readonly Mark[]>>;
+type Ends = 'from' | 'to' | 'nearBegin' | 'nearEnd' | 'lostAt';
 export type CompiledSpan = CompiledBetween | CompiledSteps | CompiledSessions | Gaps | CompiledPairs | CompiledStages | CompiledRpc | CompiledBoot;
 
 export function compileSpan(rule: SpanRule, markOf: (name: string) => Mark): CompiledSpan {
@@ -36,7 +37,7 @@ export function compileSpan(rule: SpanRule, markOf: (name: string) => Mark): Com
         steps: rule.steps.map((step) => ({ name: `${rule.prefix}: ${step.name}`, to: markOf(step.to), waits: step.waits })),
       };
     case 'sessions':
-      return { ...rule, from: rule.from.map(markOf), to: rule.to.map(markOf), near: rule.near.map(markOf) };
+      return { ...rule, from: rule.from.map(markOf), to: rule.to.map(markOf), nearBegin: rule.nearBegin.map(markOf), nearEnd: rule.nearEnd.map(markOf), lostAt: rule.lostAt.map(markOf) };
     case 'gaps':
       return rule;
     case 'pairs':
@@ -56,7 +57,7 @@ export function compileSpan(rule: SpanRule, markOf: (name: string) => Mark): Com
 export function modestMarks(rule: CompiledSpan): readonly Mark[] {
   switch (rule.kind) {
     case 'between':
-      return [...rule.from.slice(1), ...rule.to];
+      return [...rule.from.slice(rule.last ? 0 : 1), ...rule.to];
     case 'pairs':
       return [...rule.to, ...rule.elsewhere];
     case 'stages':
@@ -64,7 +65,7 @@ export function modestMarks(rule: CompiledSpan): readonly Mark[] {
     case 'boot':
       return rule.to;
     case 'sessions':
-      return [...rule.from, ...rule.to, ...rule.near];
+      return [...rule.from, ...rule.to, ...rule.nearBegin, ...rule.nearEnd, ...rule.lostAt];
     case 'steps':
     case 'gaps':
     case 'rpc':

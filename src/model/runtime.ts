@@ -93,7 +93,7 @@ export interface EpisodeRule<M extends string = string> {
   readonly pod?: string;
   /** The episode is complete when all of these were seen. None: it is over when it has been quiet for `settle`. */
   readonly until: readonly M[];
-  /** A mark that ends it as failed, and the hole or field with the reason. */
+  /** A mark that ends it as failed, and the hole with the reason, or the reason in words where the line tells none. */
   readonly fails?: Readonly<Partial<Record<M, string>>>;
   /** Requests and their answers: an episode in which one stays open is incomplete. */
   readonly answers?: readonly (readonly [request: M, answer: M])[];

@@ -16,6 +16,8 @@ export interface Between<M extends string = string> {
   readonly across: boolean;
   /** Its end is not always written: without it there is no span. */
   readonly optional: boolean;
+  /** Its end is written several times: the last counts. */
+  readonly last: boolean;
 }
 
 /** A chain: each step ends at its mark and begins where the one before ended. A missing mark joins two steps. */
@@ -35,8 +37,11 @@ export interface Sessions<M extends string = string> {
   /** Requests, which write when they begin and end: from these marks to those they are exact, and without an end incomplete. */
   readonly from: readonly M[];
   readonly to: readonly M[];
-  /** Stand close to an end that is not written at this log level: it is then bounded by them. */
-  readonly near: readonly M[];
+  /** Stand close to a begin, or to an end, that is not written at this log level: it is then bounded by them. */
+  readonly nearBegin: readonly M[];
+  readonly nearEnd: readonly M[];
+  /** Without an answer before one of these for its container, it failed. */
+  readonly lostAt: readonly M[];
 }
 
 /** What the caller lets pass between two processes of one container: `caller: gap before start`. */
@@ -105,6 +110,7 @@ interface BetweenOptions {
   readonly by?: readonly string[];
   readonly across?: boolean;
   readonly optional?: boolean;
+  readonly last?: boolean;
 }
 
 const list = <M extends string>(marks: M | readonly M[]): readonly M[] => (typeof marks === 'string' ? [marks] : marks);
@@ -127,6 +133,7 @@ export const between = <const M extends string>(
   by: options.by ?? [],
   across: options.across ?? false,
   optional: options.optional ?? false,
+  last: options.last ?? false,
 });
 
 /** `steps('create', 'urunc-create', 'create invoked', { 'initial setup': 'set up', ... })`: span names are `create: initial setup`. */
@@ -147,15 +154,22 @@ export const steps = <const M extends string>(
 });
 
 /** `sessions('kata-runtime')`: spans `create`, `start`, `kill` ... */
-export const sessions = (service: string): Sessions<never> => ({ kind: 'sessions', service, from: [], to: [], near: [] });
+export const sessions = (service: string): Sessions<never> => ({ kind: 'sessions', service, from: [], to: [], nearBegin: [], nearEnd: [], lostAt: [] });
 
-/** `requests('kata-shim', ['create begun', 'kill begun'], ['create ended', 'kill ended'], ['started'])`: sessions that say when they begin and end. */
-export const requests = <const M extends string>(service: string, from: readonly M[], to: readonly M[], near: readonly M[] = []): Sessions<M> => ({
+/** `requests('kata-shim', ['create begun', 'kill begun'], ['create ended', 'kill ended'], { nearEnd: ['started'] })`: sessions that say when they begin and end. */
+export const requests = <const M extends string>(
+  service: string,
+  from: readonly M[],
+  to: readonly M[],
+  options: { readonly nearBegin?: readonly M[]; readonly nearEnd?: readonly M[]; readonly lostAt?: readonly M[] } = {},
+): Sessions<M> => ({
   kind: 'sessions',
   service,
   from,
   to,
-  near,
+  nearBegin: options.nearBegin ?? [],
+  nearEnd: options.nearEnd ?? [],
+  lostAt: options.lostAt ?? [],
 });
 
 export const gaps = (service: string): Gaps => ({ kind: 'gaps', service });

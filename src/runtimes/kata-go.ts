@@ -253,7 +253,7 @@ export const runtime: Runtime<Mark> = {
         'kata-shim',
         ['create begun', 'start begun', 'exec begun', 'kill begun', 'delete begun', 'shutdown begun'],
         ['create ended', 'start ended', 'exec ended', 'kill ended', 'delete ended', 'shutdown ended'],
-        ['configuration loaded', 'devices attached', 'management up', 'started'],
+        { nearBegin: ['configuration loaded', 'devices attached'], nearEnd: ['management up', 'started'] },
       ),
       pairs('{verb}', 'kata-agent', 'agent called', ['agent creates', 'agent starts it', 'agent execs', 'agent waits'], { credit: 'guest', upToNext: true }),
       pairs('create_container', 'kata-agent', 'agent creates', ['container created', 'exec refused'], { credit: 'guest' }),

@@ -79,11 +79,20 @@ export class Guest {
     const end = length > 0 && bytes[length - 1] === NEWLINE ? length - 1 : length;
     const refusal = end >= 5 && isRecord(bytes) ? this.#readRecord(bytes, end) : undefined;
     if (refusal === '') return;
-    this.#kind = 'fields';
     if (refusal !== undefined) this.#fields.set('refused', refusal);
-    const text = bytes.toString('utf8', 0, end);
-    const at = refusal === undefined ? text.indexOf(OBJECT) : -1;
-    if (at < 0 || !this.#readObject(text, at)) this.#readText(text);
+    this.#take(bytes.toString('utf8', 0, end), refusal === undefined);
+  }
+
+  /** Takes what the guest said as it stands; undefined: nothing. */
+  readText(text: string | undefined): void {
+    this.#reset();
+    if (text !== undefined) this.#take(text, true);
+  }
+
+  #take(text: string, mayHold: boolean): void {
+    this.#kind = 'fields';
+    const at = mayHold ? text.indexOf(OBJECT) : -1;
+    if (at < 0 || !this.#readObject(text, at)) this.#console(text);
   }
 
   /** An object of the Rust agent's; what a console mixed in before or after it is console text. @returns false: it is none after all. */
@@ -116,7 +125,7 @@ export class Guest {
     return '';
   }
 
-  #readText(text: string): void {
+  #console(text: string): void {
     const said = clean(text);
     if (ANNOUNCE.test(said)) {
       this.#fields.set('msg', 'announce');

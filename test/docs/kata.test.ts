@@ -1,7 +1,8 @@
-/** docs/kata.md says what the runtime file does. */
+/** docs/kata.md says what the runtime files do. */
 import { describe, expect, test } from 'vitest';
 import type { SpanRule } from '../../src/model/spans.ts';
 import { runtime } from '../../src/runtimes/kata-go.ts';
+import { runtime as rust } from '../../src/runtimes/kata-rs.ts';
 import { cellsOf, pageOf } from './page.ts';
 
 const page = pageOf('kata.md');
@@ -11,7 +12,7 @@ const orElse = (marks: readonly string[]): string => marks.join(', else ');
 function rowOf(rule: SpanRule): readonly [string, string, string, string] {
   switch (rule.kind) {
     case 'between':
-      return [rule.service, rule.name, orElse(rule.from), orElse(rule.to)];
+      return [rule.service, rule.name, orElse(rule.from), `${rule.last ? 'the last ' : ''}${orElse(rule.to)}`];
     case 'pairs':
       return [rule.service, rule.name, rule.from, orElse(rule.to)];
     case 'boot':
@@ -38,6 +39,16 @@ describe('docs/kata.md', () => {
     expect(rows.toSorted()).toEqual([[start.root.service, roots, 'first line of its first request', 'end of its last span'], ...words].toSorted());
   });
 
+  test('and the table of runtime-rs that of its own', () => {
+    const words = Object.values(rust.spans).flatMap((rules) => rules.flatMap((rule) => (rule.kind === 'sessions' ? [] : [rowOf(rule)])));
+    const [requests = [], ...rows] = cellsOf(page, 'part').map((row) => row.slice(0, 4));
+    expect(rows.toSorted()).toEqual(words.toSorted());
+    const [session] = (rust.spans.every ?? []).filter((rule) => rule.kind === 'sessions');
+    expect(requests[1]?.split(', ')).toEqual(['create', 'start', 'kill', 'delete', 'shutdown']);
+    for (const command of requests[1]?.split(', ') ?? []) expect(session?.kind === 'sessions' && session.from.some((mark) => mark.startsWith(command))).toBe(true);
+    expect(rust.findings?.filter(({ id }) => !page.includes(`\`${id}\``))).toEqual([]);
+  });
+
   test('the findings are those of the runtime file', () => {
     expect(cellsOf(page, 'id').map(([id]) => id)).toEqual((runtime.findings ?? []).map(({ id }) => `\`${id}\``));
   });
@@ -48,7 +59,7 @@ describe('docs/kata.md', () => {
     expect(runtime.episodes.stop?.settle).toBe(12e9);
     expect(page).toContain('twelve seconds of silence');
     expect(page).toContain(`\`${runtime.episodes.stop?.nothing?.name ?? ''}\``);
-    const secrets = runtime.sources.flatMap(({ secret = {} }) => Object.keys(secret));
+    const secrets = [...runtime.sources, ...rust.sources].flatMap(({ secret = {} }) => Object.keys(secret));
     expect(secrets.length).toBeGreaterThan(0);
     expect(secrets.every((name) => name.startsWith('secret: '))).toBe(true);
     expect(page).toContain('names that begin with\n`secret:`');

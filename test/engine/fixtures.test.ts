@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { KATA1, KATA_GO, URUNC, printed, tracesOf } from '../support/ledger.ts';
+import { KATA1, KATA_GO, KATA_RS, URUNC, printed, tracesOf } from '../support/ledger.ts';
 import type { LogFile } from '../support/ledger.ts';
 import { golden } from '../support/golden.ts';
 
@@ -27,7 +27,7 @@ test('there are cases', () => {
 
 describe.each(CASES)('%s', (name) => {
   const logs = logsOf(name);
-  const runtimes = [name.startsWith('kata-1/') ? KATA1 : name.startsWith('kata-go/') ? KATA_GO : URUNC];
+  const runtimes = [name.startsWith('kata-1/') ? KATA1 : name.startsWith('kata-go/') ? KATA_GO : name.startsWith('kata-rs/') ? KATA_RS : URUNC];
 
   test('gives its trace.txt', () => {
     const path = `${FIXTURES}${name}/trace.txt`;
