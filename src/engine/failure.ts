@@ -43,5 +43,6 @@ function missing({ runtime, rule, whole, decision }: Episode): string {
   const seen = new Set(whole.map((event) => meaning(event, decision.schemes)));
   const awaited = [...rule.until.filter((mark) => !seen.has(mark)), ...unanswered(rule, whole)];
   const names = [...new Set(awaited)].map((mark) => `"${mark.name}"`);
-  return `${names.join(' and ')} never came`;
+  // Each came for one of its containers, and not for another.
+  return names.length > 0 ? `${names.join(' and ')} never came` : `"${rule.until[0]?.name ?? ''}" of one of its containers never came`;
 }

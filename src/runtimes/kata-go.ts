@@ -99,7 +99,7 @@ export const runtime: Runtime<Mark> = {
           'VM stopping': msg('Stopping sandbox in the VM'),
           'VM stops': msg('Stopping VM'),
           'hypervisor stops': msg('Stopping Sandbox'),
-          'VM path cleaned': msg('Cleanup vm path'),
+          'VM path cleaned': msg('Cleanup vm path', 'cleanup vm path'),
           'hypervisor gone': msg('Stop logging QEMU'),
         },
       },
@@ -116,7 +116,14 @@ export const runtime: Runtime<Mark> = {
             'ociSpec HugepageLimit', 'updateResources: after calculateSandboxMemory', 'Request to hypervisor to update {what}', 'Sandbox CPUs: {count}', 'Sandbox memory size: {size}',
             'kata management inited', 'start container', 'Replacing OCI mount ({mount}) source {rest}', 'Skipping VFIO metadata annotation for sandbox container',
             'Setting container state from ready to running', 'create netns', 'device details', 'HybridVsock trivial handshake', 'Using endpoint {endpoint}', 'Starting VM',
+            // Up to 2.5, and with devices passed through.
+            'Disable nesting environment checks', 'Endpoints found after scan', 'Network added', 'looking for backing file', 'no loop device', 'normal attach devices',
+            'sandbox\'s cgroup won\'t be updated: cgroup path is empty', 'Device has not been passed to the container', 'Check large bar space device',
+            'not enough columns to calculate PCI size', 'Detect large bar space device', 'Attaching VFIO device', 'Start hot-plug VFIO device', 'Device group attached',
+            'removing vfio device from grpcSpec', 'Cannot hotplug {count} CPUs, currently {rest}', 'got QMP event', 'Request to onlineCPUMem with {count} CPUs',
+            'maximum number of vCPUs {count} has been reached',
           ),
+          { msg: 'Container is started', container: absent },
           { 'default-kernel-parameters': '{parameters}' },
           { msg: absent, subsystem: 'virtiofsd' },
           { msg: absent, subsystem: 'cloudHypervisor' },
@@ -131,13 +138,13 @@ export const runtime: Runtime<Mark> = {
         'kata-shim: stopping': texts(
           'cancel watcher', 'watchSandbox gets an error or stop signal', 'Setting container state from running to stopped', 'stop the console watcher', 'console watcher quits',
           'Detaching endpoint', 'Endpoints removed', 'virtiofsd quits', 'Already stopped', 'stopping monitor', 'agent has shutdown, return from watching of OOM events',
-          'Removing network after failure in createSandbox', 'failed to get OOM event from sandbox',
+          'Removing network after failure in createSandbox', 'failed to get OOM event from sandbox', 'cleanup agent', 'Network namespace {path} deleted',
         ),
         'kata-shim: alarming and normal': [
           ...texts(
             'Failed to read guest console logs', 'failed to cleanup the {sandbox}', 'Deleting sandbox {sandbox}', 'QEMU exited with an error', 'Could not remove container share dir',
             'Could not umount', 'rollback failed unmountHostMounts()', 'createContainer failed', 'Failed to negotiate QMP Capabilities', 'Failed to connect to QEMU instance',
-            'Unable to connect to unix socket ({socket}', 'failed to resolve vm path',
+            'Unable to connect to unix socket ({socket}', 'failed to resolve vm path', 'sandbox cgroups path is empty', 'failed to cleanup netns',
           ),
           { msg: absent, subsystem: 'mount' },
         ],
@@ -183,12 +190,12 @@ export const runtime: Runtime<Mark> = {
       },
       ignored: {
         'kata-agent: steps inside a call': [
-          ...subsystems('baremount', 'initdata', 'uevent', 'mount', 'network', 'cgroups', 'cgroups_notifier', 'process', 'container', 'signals', 'storage', 'watcher', 'linux_abi', 'device', 'netlink'),
+          ...subsystems('baremount', 'initdata', 'uevent', 'mount', 'network', 'cgroups', 'cgroups_notifier', 'process', 'container', 'signals', 'storage', 'watcher', 'linux_abi', 'device', 'netlink', 'sandbox'),
           ...guestTexts(
             '{path} not found', 'attestation binaries requested for launch not available', 'get guest details!', 'hotplug memory error: {error}',
             'CDI spec file does not exist, skipping: {path}', 'no CDI annotations, no devices to inject', 'The rootfs_path is {path}', 'new cgroup_manager {kind}',
             'failed to start container: {reason}', 'do_exec_process cid: {cid}', 'wait process', 'cid {cid} eid {xid} {what} exit signal', 'signal process',
-            'signal all the remaining processes', 'stat {path} failed: {error}', 'stat {path} success',
+            'signal all the remaining processes', 'stat {path} failed: {error}', 'stat {path} success', 'None',
           ),
         ],
         'guest console': [{ 'guest.console': '{text}', 'guest.kernel': absent, 'guest.name': absent }],
@@ -239,7 +246,7 @@ export const runtime: Runtime<Mark> = {
 
   spans: {
     start: [
-      between('network: set up', 'kata-shim', 'endpoint attached', 'endpoints found'),
+      between('network: set up', 'kata-shim', 'endpoint attached', 'endpoints found', { optional: true }),
       between('vm: start', 'kata-shim', 'VM starting', ['VM started', 'VM failed']),
       between('hypervisor: launch', 'hypervisor', 'hypervisor launched', ['QMP details', 'hypervisor failed'], { credit: 'hypervisor', optional: true }),
       between('agent: get ready', 'kata-shim', 'VM started', ['agent started', 'VM failed'], { waits: true }),

@@ -155,12 +155,12 @@ export const runtime: Runtime<Mark> = {
       },
       ignored: {
         'kata-agent: steps inside a call': [
-          ...subsystems('baremount', 'initdata', 'uevent', 'mount', 'network', 'cgroups', 'cgroups_notifier', 'process', 'container', 'signals', 'storage', 'watcher', 'linux_abi', 'device', 'netlink'),
+          ...subsystems('baremount', 'initdata', 'uevent', 'mount', 'network', 'cgroups', 'cgroups_notifier', 'process', 'container', 'signals', 'storage', 'watcher', 'linux_abi', 'device', 'netlink', 'sandbox'),
           ...guestTexts(
             '{path} not found', 'attestation binaries requested for launch not available', 'get guest details!', 'hotplug memory error: {error}',
             'CDI spec file does not exist, skipping: {path}', 'no CDI annotations, no devices to inject', 'The rootfs_path is {path}', 'new cgroup_manager {kind}',
             'failed to start container: {reason}', 'do_exec_process cid: {cid}', 'wait process', 'cid {cid} eid {xid} {what} exit signal', 'signal process',
-            'signal all the remaining processes', 'stat {path} failed: {error}', 'stat {path} success',
+            'signal all the remaining processes', 'stat {path} failed: {error}', 'stat {path} success', 'None',
           ),
         ],
         'guest console': [{ msg: 'vm console: {text}', 'guest.kernel': absent, name: 'kata-runtime' }],
