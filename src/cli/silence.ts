@@ -20,7 +20,7 @@ export class SilenceWatch {
 
   look(): void {
     for (const { id, info, verdicts } of this.#ledger.readings()) {
-      if (info.shared === true || verdicts.events > 0 || verdicts.lines < ENOUGH || this.#told.has(id)) continue;
+      if (info.journal === true || verdicts.events > 0 || verdicts.lines < ENOUGH || this.#told.has(id)) continue;
       this.#told.add(id);
       const [example] = verdicts.examples;
       const shown = example === undefined ? '' : ` The first: ${printable(example, 120)}`;

@@ -125,7 +125,7 @@ export class Reading {
     this.#place = { source: id, rank: info.rank, offset: 0, row: 0, kept: info.kept === true };
     this.#shift = shift;
     const mine = sources.filter((source) => info.runtime === undefined || source.runtime.name === info.runtime);
-    const syntaxes = new Set(mine.flatMap((source) => source.syntaxes));
+    const syntaxes = new Set(mine.flatMap((source) => source.syntaxes).filter((syntax) => info.journal !== true || syntax.journal === true));
     this.#groups = [...syntaxes].map((syntax) => ({ syntax, sources: mine.filter((source) => source.syntaxes.includes(syntax)) }));
     this.#identifiers = new Set(mine.flatMap((source) => source.identifiers));
   }

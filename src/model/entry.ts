@@ -44,6 +44,8 @@ export interface Entry {
 /** How a line is written. Shared by the runtimes that write this way. */
 export interface Syntax {
   readonly name: string;
+  /** It reads entries of the journal, which no other syntax does. */
+  readonly journal?: true;
   /**
    * Reads the line `bytes[start, end)` (no line end inside).
    * @returns the entry, valid until the next call, or the name of the reason why it is not one.

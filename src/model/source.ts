@@ -26,8 +26,8 @@ export interface SourceInfo {
   readonly kept?: boolean;
   /** How late a line may come after the time it tells, where that is another than of a file. */
   readonly lateness?: Duration;
-  /** Many programs write here: that none of its lines is known is no news. */
-  readonly shared?: boolean;
+  /** Its lines are entries of the journal. Many programs write there: that none of them is known is no news. */
+  readonly journal?: boolean;
   /** Older lines are not asked for. */
   readonly notBefore?: Nanos;
   /** The user's pins for lines from here. */

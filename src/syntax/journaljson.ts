@@ -107,4 +107,4 @@ function plain(message: string, text: string): Entry | Refusal {
   return plausible(time) ? new MessageEntry(time, message, text) : 'time-out-of-range';
 }
 
-export const journalJson: Syntax = { name: 'journal-json', read };
+export const journalJson: Syntax = { name: 'journal-json', journal: true, read };

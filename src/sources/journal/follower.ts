@@ -156,7 +156,7 @@ export class JournalFollower {
     if (this.#feed !== undefined) return;
     const { intake, selection, runtime, scheme, lateness, mine } = this.#settings;
     this.#source = intake.begin({
-      key: keyOf(selection), name: this.name, fresh: this.#saved === undefined, rank: 0, shared: true, lateness,
+      key: keyOf(selection), name: this.name, fresh: this.#saved === undefined, rank: 0, journal: true, lateness,
       ...(runtime !== undefined && { runtime }), ...(scheme !== undefined && { scheme }),
     });
     this.#feed = new Feed(intake, this.#source, mine, this.#saved?.mark ?? NOWHERE, this.#saved?.from);
