@@ -72,8 +72,6 @@ const examples = (...lines: string[]): string => `\nExamples:\n${lines.map((line
 
 const gather = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
-const gatherAny = (value: string | true, before: readonly (string | true)[] = []): (string | true)[] => [...before, value];
-
 /** Ids may be abbreviated to four and more characters. */
 function prefix(value: string): string {
   if (!/^[A-Za-z0-9_.+:-]{4,128}$/.test(value)) throw new InvalidArgumentError('Give at least the first four characters of a container id.');
@@ -103,7 +101,7 @@ function addRun(top: Command): void {
     .command('run')
     .description('follow the logs of this host and send each start as a trace')
     .option('--file <[runtime=]glob>', 'follow these files instead of what the runtimes write by default (repeatable)', gather)
-    .option('--journal [selection]', 'follow the systemd journal: all of it, or a unit, an identifier, FIELD=value, /DIR, ns:NAME (repeatable)', gatherAny)
+    .addOption(new Option('--journal [selection]', 'follow the systemd journal: all of it, or a unit, an identifier, FIELD=value, /DIR, ns:NAME (repeatable)').preset('all').argParser(gather))
     .option('--otlp <url>', 'send to this OTLP/gRPC endpoint, http://host:port or https://host:port')
     .option('--state-dir <dir>', 'where to remember what was sent')
     .option('--host-id <id>', 'host id that goes into every trace id')

@@ -41,7 +41,7 @@ export interface RunFlags {
   readonly file?: readonly string[];
   readonly from?: string;
   readonly hostId?: string;
-  readonly journal?: readonly (string | true)[];
+  readonly journal?: readonly string[];
   readonly listen?: string;
   readonly logLevel?: string;
   readonly otlp?: string;

@@ -11,8 +11,8 @@ import type { Origin, Value } from './values.ts';
 export interface Flags {
   /** `[RUNTIME=]GLOB`, each a source; they stand instead of the sources of the file. */
   readonly file?: readonly string[] | undefined;
-  /** Selections of the journal, each a source like those of `file`; `true`: all of it. */
-  readonly journal?: readonly (string | true)[] | undefined;
+  /** Selections of the journal, each a source like those of `file`. */
+  readonly journal?: readonly string[] | undefined;
   readonly stateDir?: string | undefined;
   readonly hostId?: string | undefined;
   readonly from?: string | undefined;
@@ -68,8 +68,8 @@ function put(settings: Map<string, Chosen>, complaints: Complaint[], path: strin
   settings.set(path, { value: reading.value, origin });
 }
 
-const journalItem = (selection: string | true): Map<string, Value> =>
-  new Map<string, Value>([...SOURCE_DEFAULTS, ['journal', { kind: 'texts', value: [selection === true ? 'all' : selection] }]]);
+const journalItem = (selection: string): Map<string, Value> =>
+  new Map<string, Value>([...SOURCE_DEFAULTS, ['journal', { kind: 'texts', value: [selection] }]]);
 
 function fileItems(complaints: Complaint[], files: readonly string[]): Map<string, Value>[] {
   const origin: Origin = { kind: 'flag', name: '--file' };

@@ -50,6 +50,16 @@ function tracesIn(jsonl: string): Set<string> {
   return new Set([...jsonl.matchAll(/"trace_id":"([0-9a-f]{32})"/g)].map(([, id = '']) => id));
 }
 
+test.each([[['--journal'], 'Watching journal"'], [['--journal', 'kata.service,ns:kube', '--journal'], 'Watching journal of namespace kube (unit kata.service)"']])('run %j', async (args, said) => {
+  const folder = new Folder();
+  const daemon = new Daemon([...args, '--state-dir', folder.at('state'), '--host-id', 'here']);
+  await daemon.ready();
+  await until(5_000, () => daemon.said.includes(said) && daemon.said.includes('Watching journal"'), () => daemon.said);
+  daemon.signal('SIGTERM');
+  expect(await daemon.ended(10_000)).toEqual({ code: 0, signal: null });
+  folder.dispose();
+});
+
 describe.skipIf(!haveRemote)('run --journal (needs systemd-journal-remote)', () => {
   test('kill -9 while following: one content per span, none missing, as an import of the whole gives them', { timeout: 180_000 }, async () => {
     const folder = new Folder();
