@@ -3,7 +3,7 @@
  * what it may mean in each version of the log. Done once; checked by laws.ts.
  */
 import { EPISODES, LAYERS } from '../model/runtime.ts';
-import type { EpisodeName, EpisodeRule, MarkRule, Runtime, SourceRule, When } from '../model/runtime.ts';
+import type { EpisodeName, EpisodeRule, MarkRule, MeasureRule, Runtime, SourceRule, When } from '../model/runtime.ts';
 import type { Entry, Syntax } from '../model/entry.ts';
 import type { FindingRule } from '../model/findings.ts';
 import { Table } from './table.ts';
@@ -103,6 +103,7 @@ export interface CompiledRuntime {
   /** Its lines name processes and sandboxes, not only containers. */
   readonly keyed: boolean;
   readonly findings: readonly FindingRule[];
+  readonly measures: readonly MeasureRule[];
   readonly clock: {
     readonly after: readonly (readonly [host: Mark, guest: Mark])[];
     readonly sets: { readonly mark: Mark; readonly hole: string; readonly value: string } | undefined;
@@ -141,6 +142,7 @@ export function compile(runtime: Runtime): CompiledRuntime {
     sources,
     keyed: runtime.sources.some(({ names }) => names.handle !== undefined || names.sandbox !== undefined),
     findings: runtime.findings ?? [],
+    measures: runtime.measures ?? [],
     clock: {
       after: (runtime.clock?.after ?? []).map(([host, guest]) => [markOf(host), markOf(guest)] as const),
       sets: runtime.clock?.sets && { ...runtime.clock.sets, mark: markOf(runtime.clock.sets.mark) },

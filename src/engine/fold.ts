@@ -2,7 +2,7 @@
  * The fold: a settled episode's events in, its trace out. Pure and total: the daemon, `show`, the page and the tests call
  * this same function, and the same events give the same bytes (design.md 3).
  */
-import type { Finding, LooseEvent, LooseReason, Outcome, Trace } from '../model/trace.ts';
+import type { Attributes, Finding, LooseEvent, LooseReason, Outcome, Trace } from '../model/trace.ts';
 import { duration } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import { arrange } from './arrange.ts';
@@ -15,6 +15,7 @@ import { cut } from './evidence.ts';
 import type { Event } from './event.ts';
 import { failureText, reasonOf } from './failure.ts';
 import { findingsOf } from './find/findings.ts';
+import { measuresOf } from './measures.ts';
 import { resolve } from './groups.ts';
 import type { Loose, Marks, Placed, Resolved } from './groups.ts';
 import { spanId, traceId } from './identity.ts';
@@ -72,6 +73,7 @@ export interface Details {
   readonly loose: readonly Loose[];
   readonly arranged: readonly Draft[];
   readonly failure: string | undefined;
+  readonly measures: Attributes;
   readonly findings: readonly Finding[];
   /** Ids of findings by the draft that they are about. */
   readonly marked: ReadonlyMap<Draft, readonly string[]>;
@@ -105,6 +107,7 @@ export function fold(episode: Episode): Trace {
     loose,
     arranged,
     failure,
+    measures: runtime.measures.length > 0 ? measuresOf(runtime, rule, resolved, arranged) : NO_MEASURES,
     findings: found.findings,
     marked: found.marked,
   };
@@ -128,6 +131,7 @@ export function fold(episode: Episode): Trace {
   };
 }
 
+const NO_MEASURES: Attributes = [];
 const NO_CALLS: ReadonlyMap<CompiledRpc, readonly Call[]> = new Map();
 
 /** Calls and their executions, joined once: the clock is bounded by them, and they are spans. */

@@ -163,7 +163,7 @@ function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
   return events.sort((a, b) => a.offset - b.offset);
 }
 
-function rootAttributes({ episode, arranged, gaps, last, findings }: Details): Attributes {
+function rootAttributes({ episode, arranged, gaps, last, findings, measures }: Details): Attributes {
   const { decision, runtime, outcome } = episode;
   const wall = arranged[0]?.end ?? 0;
   const attributes: Attribute[] = [
@@ -171,6 +171,7 @@ function rootAttributes({ episode, arranged, gaps, last, findings }: Details): A
     ['shimtrace.last_mark', nameOf(last)],
     ['shimtrace.outcome', outcome],
     ['shimtrace.wall_ns', wall],
+    ...measures,
   ];
   if (episode.previous !== undefined) attributes.push(['shimtrace.continues', episode.previous.why]);
   // Years are beyond the whole numbers of a double.

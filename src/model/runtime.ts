@@ -128,12 +128,23 @@ export interface Runtime<M extends string = string> {
   readonly spans: { readonly [episode in EpisodeName | 'every']?: readonly SpanRule<M>[] };
   readonly clock?: ClockRule<M>;
   readonly findings?: readonly FindingRule<M>[];
+  readonly measures?: readonly MeasureRule<M>[];
 }
 
 export const EPISODES = ['start', 'stop', 'exec'] as const;
 export type EpisodeName = (typeof EPISODES)[number];
 
 export type Episodes<M extends string = string> = { readonly start: EpisodeRule<M> } & { readonly [name in Exclude<EpisodeName, 'start'>]?: EpisodeRule<M> };
+
+/**
+ * A figure of a whole episode, an attribute of its root in ns: from the first of `from` that was seen to the first of `to`, the length of
+ * a span, or what is left of one figure without another. What was not seen gives none.
+ */
+export type MeasureRule<M extends string = string> = { readonly in: EpisodeName; readonly name: string } & (
+  | { readonly kind: 'between'; readonly from: readonly M[]; readonly to: readonly M[] }
+  | { readonly kind: 'span'; readonly span: string }
+  | { readonly kind: 'less'; readonly of: string; readonly less: string }
+);
 
 /** What is known of the guest's clock beside the lines that carry both times. */
 export interface ClockRule<M extends string = string> {

@@ -53,6 +53,11 @@ describe('docs/kata.md', () => {
     expect(cellsOf(page, 'id').map(([id]) => id)).toEqual((runtime.findings ?? []).map(({ id }) => `\`${id}\``));
   });
 
+  test('the figures of both shims are those of the table', () => {
+    const told = cellsOf(page, 'attribute').map(([name]) => name);
+    for (const { measures = [] } of [runtime, rust]) expect(measures.map(({ name }) => `\`${name}\``)).toEqual(told);
+  });
+
   test('says how long it waits, and what it counts', () => {
     expect(runtime.episodes.start.settle).toBe(5e9);
     expect(page).toContain('within five seconds of each other');

@@ -124,6 +124,23 @@ overRecordings('corpus/kata-go-4.0-real', () => {
     for (const name of ['create_container', 'start_container']) expect(spansOf(pod, 'kata-agent', name).map((span) => containerOf(pod, span))).toEqual(pod.containers);
   });
 
+  test('start-stop: the figures of Kata\'s own tests', () => {
+    const [start, stop] = read('start-stop').traces;
+    const figure = (trace: Trace | undefined, name: string): unknown => trace?.spans[0] && attribute(trace, trace.spans[0], `shimtrace.kata.${name}`);
+    const [boot] = spansOf(start, 'kata-agent', 'guest: kernel boot');
+    const [create] = spansOf(start, 'kata-shim', 'create');
+    const workload = Number(figure(start, 'to_workload'));
+    expect(workload).toBeGreaterThan(create?.end ?? Infinity);
+    expect(workload).toBeLessThan(start?.wall ?? 0);
+    expect(figure(start, 'in_kernel')).toBe((boot?.end ?? 0) - (boot?.start ?? 0));
+    expect(figure(start, 'to_kernel')).toBe(workload - Number(figure(start, 'in_kernel')));
+    expect(figure(start, 'to_quit')).toBeUndefined();
+    expect(figure(stop, 'to_quit')).toBeGreaterThan(0);
+    const [info] = read('start-stop-info').traces;
+    expect([figure(info, 'in_kernel'), figure(info, 'to_kernel')]).toEqual([undefined, undefined]);
+    expect(figure(info, 'to_workload')).toBeGreaterThan(1e9);
+  });
+
   test.each(CASES)('%s: shuffled, in portions, read twice: the same traces', (name) => {
     const log = journal(name).toString('utf8');
     const whole = printed(read(name).traces);

@@ -103,6 +103,9 @@ describe.each(files)('src/runtimes/%s', (file) => {
 
   test('every mark is used by a span, opens, ends, or is declared loose', async () => {
     const runtime = await load(file);
+    const figures = (runtime.measures ?? []).flatMap((rule) => (rule.kind === 'between' ? [...rule.from, ...rule.to] : []));
+    const names = new Set(runtime.sources.flatMap(rulesOf).map(([name]) => name));
+    expect(figures.filter((name) => !names.has(name))).toEqual([]);
     const used = new Set([...Object.values(runtime.episodes).flatMap(marksOfEpisode), ...Object.values(runtime.spans).flatMap((words) => words.flatMap(marksOfSpan))]);
     for (const source of runtime.sources) {
       for (const [name, rule] of rulesOf(source)) {
