@@ -27,7 +27,7 @@ export function journalsWanted(config: Config, runtimes: readonly KnownRuntime[]
   if (config.sources.length > 0) {
     return config.sources.flatMap(({ journal, runtime, scheme }) => (journal === undefined ? [] : [{ selection: selectionOf(journal.join(',')), runtime, scheme, offered: false }]));
   }
-  const identifiers = [...new Set(runtimes.flatMap(({ rule }) => rule.sources.flatMap((source) => source.identifiers ?? [])))].sort();
+  const identifiers = [...new Set(runtimes.flatMap(({ rule }) => rule.sources.flatMap(({ identifiers = [], carriers = [] }) => [...identifiers, ...carriers])))].sort();
   return identifiers.length === 0 ? [] : [{ selection: { units: [], identifiers, matches: [] }, offered: true }];
 }
 

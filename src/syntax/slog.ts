@@ -142,4 +142,4 @@ function readObject(fields: Fields, text: string): Entry | Refusal {
   return entry;
 }
 
-export const slog: Syntax = { name: 'slog', read, writer: () => native ?? prefix.get('identifier') };
+export const slog: Syntax = { name: 'slog', journal: true, read, writer: () => native ?? prefix.get('identifier') };
