@@ -1,4 +1,4 @@
-/** Starts written live to followed files become traces in a real Jaeger, exact to the nanosecond (issue 3, "What must hold" 2). */
+/** Starts written live to followed files become traces in a real Jaeger, exact to the nanosecond. */
 import { mkdirSync, mkdtempDisposableSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

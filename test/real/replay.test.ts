@@ -1,4 +1,4 @@
-/** Recordings of real urunc, replayed into followed files, against a real Jaeger (issue 3, "What must hold" 3). */
+/** Recordings of real urunc, replayed into followed files, against a real Jaeger. */
 import { appendFileSync, mkdirSync, mkdtempDisposableSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

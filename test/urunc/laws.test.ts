@@ -1,4 +1,4 @@
-/** The same lines give the same bytes: shuffled, in other portions, rotated, cut and resumed (issue 3, "what must hold" 1). */
+/** The same lines give the same bytes: shuffled, in other portions, rotated, cut and resumed. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { overRecordings, rawLines, recordedLogs } from '../support/corpus.ts';
