@@ -18,7 +18,6 @@ describe(`killed ${rounds * SHARDS} times at random moments (F1): nothing missin
     reports.push(report);
     console.log(JSON.stringify(report));
     expect(report.broken).toEqual([]);
-    expect(report.rotations).toBeGreaterThan(rounds / 20);
     expect(report.state).toBeLessThan(2 ** 20);
   });
 
@@ -27,5 +26,6 @@ describe(`killed ${rounds * SHARDS} times at random moments (F1): nothing missin
     const share = sum(({ repeated }) => repeated) / sum(({ sent }) => sent);
     console.log(`${sum((report) => report.rounds)} kills, ${sum(({ rotations }) => rotations)} rotations, ${sum(({ sent }) => sent)} traces sent, ${Math.round(share * 100)} % of them again`);
     expect(share).toBeLessThan(MOST_REPEATED);
+    expect(sum(({ rotations }) => rotations)).toBeGreaterThan(KILLS / 20);
   });
 });
