@@ -49,8 +49,9 @@ const MOST_UNSETTLED = 512 * 1024;
 const SOON_MS = 20;
 /** but a write costs a disk flush: so much time lies between two for what was merely read or acknowledged, */
 const CHECKPOINT_MS = 200;
-/** and on a slow disk they get at most this share of the time. */
-const SAVING_SHARE = 0.2;
+/** and they get at most this share of the time, as far as a second goes. */
+const SAVING_SHARE = 0.05;
+const LONGEST_PAUSE_MS = 1_000;
 /** A save that failed is tried again. */
 const RETRY_MS = 10_000;
 
@@ -175,7 +176,8 @@ export class Daemon {
 
   #pause(): number {
     const since = this.#parts.clock.steady() - this.#saved;
-    return Math.max(SOON_MS, Math.max(CHECKPOINT_MS, this.#saving / SAVING_SHARE) - since);
+    const pause = Math.min(LONGEST_PAUSE_MS, Math.max(CHECKPOINT_MS, this.#saving / SAVING_SHARE));
+    return Math.max(SOON_MS, pause - since);
   }
 
   #retry(): void {
