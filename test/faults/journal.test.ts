@@ -1,5 +1,5 @@
 /** Rows J1 to J7 of the fault matrix, against a real journald. */
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { JournalRecord } from '../../src/sources/journal/record.ts';
 import { Folder } from '../support/files.ts';
@@ -29,10 +29,18 @@ class Wrapper {
     chmodSync(this.command, 0o755);
   }
 
-  /** Of the one that follows: the last with --follow. */
+  /** Of those that follow, in the order they were begun: one may be begun of which this is not known yet. */
+  get followers(): number[] {
+    if (!existsSync(this.folder.at('pids'))) return [];
+    const whole = readFileSync(this.folder.at('pids'), 'utf8').split('\n').slice(0, -1);
+    return whole.filter((line) => line.includes('--follow')).map((line) => Number(line.split(' ')[0]));
+  }
+
+  /** @throws Error before any follows. */
   get follower(): number {
-    const following = readFileSync(this.folder.at('pids'), 'utf8').split('\n').findLast((line) => line.includes('--follow'));
-    return Number(following?.split(' ')[0]);
+    const last = this.followers.at(-1);
+    if (last === undefined) throw new Error('no journalctl follows');
+    return last;
   }
 }
 
@@ -100,22 +108,27 @@ describe.skipIf(!haveJournald)('a journald (needs root and systemd)', () => {
     expect([rig.count('gaps'), ours(rig).length < 40_010]).toEqual([1, true]);
   });
 
-  test('J5: journalctl is killed, hangs, or ends with an error: it is started again and nothing is missing or twice', { timeout: 60_000 }, async () => {
+  test('J5: journalctl is killed, hangs, or ends with an error: it is started again and nothing is missing or twice', { timeout: 120_000 }, async () => {
     await using journald = await Journald.start();
     const wrapper = new Wrapper();
-    const rig = follow({ directory: journald.folder }, [], { command: wrapper.command, timing: { quiet: 200 } });
+    // Longer than a busy machine keeps entries back: only the one that is stopped is silent for so long.
+    const rig = follow({ directory: journald.folder }, [], { command: wrapper.command, timing: { quiet: 2_000 } });
     await until(10_000, () => rig.follower.following, said(rig));
     const writer = await journald.writer('many');
-    for (const [round, fault] of (['SIGKILL', 'SIGSTOP', 'SIGTERM', 'SIGKILL'] as const).entries()) {
+    const faults = ['SIGKILL', 'SIGSTOP', 'SIGTERM', 'SIGKILL'] as const;
+    // A journalctl that is ending may hand on a round's lines all the same: the next fault waits for the one after it.
+    const recovered = (round: number) => (): boolean =>
+      rig.count('restarts') >= round && rig.follower.following && wrapper.followers.length > round && ours(rig).length >= round * 10 + 10;
+    for (const [round, fault] of faults.entries()) {
       await writer.write(`${numbered(round * 10, round * 10 + 10).join('\n')}\n`);
-      await until(15_000, () => ours(rig).length === round * 10 + 10 && rig.follower.following, said(rig));
+      await until(20_000, recovered(round), said(rig));
+      expect(ours(rig)).toEqual(numbered(0, round * 10 + 10));
       process.kill(wrapper.follower, fault);
     }
     await writer.write(`${numbered(40, 50).join('\n')}\n`);
-    await until(15_000, () => ours(rig).length >= 50, said(rig));
+    await until(20_000, recovered(faults.length), said(rig));
     expect(ours(rig)).toEqual(numbered(0, 50));
-    expect([rig.count('hangs'), rig.count('gaps')]).toEqual([1, 0]);
-    expect(rig.count('restarts')).toBeGreaterThanOrEqual(4);
+    expect([rig.count('hangs'), rig.count('gaps'), rig.count('restarts'), wrapper.followers.length]).toEqual([1, 0, 4, 5]);
   });
 
   test('J6: bytes, NUL, escapes, a long line in pieces: each is one line', async () => {
