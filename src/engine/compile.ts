@@ -6,6 +6,7 @@ import { EPISODES, LAYERS } from '../model/runtime.ts';
 import type { EpisodeName, EpisodeRule, MarkRule, MeasureRule, Runtime, SourceRule, When } from '../model/runtime.ts';
 import type { Entry, Syntax } from '../model/entry.ts';
 import type { FindingRule } from '../model/findings.ts';
+import type { Duration } from '../model/time.ts';
 import { Table } from './table.ts';
 import { compileEpisode } from './episode.ts';
 import { compileNames } from './names.ts';
@@ -78,7 +79,9 @@ export interface CompiledEpisode {
   readonly answers: readonly (readonly [request: Mark, answer: Mark])[];
   /** By mark that fails nothing: the hole or field with a better reason. */
   readonly because: ReadonlyMap<Mark, string>;
-  readonly nothing: { readonly exactly: ReadonlySet<Mark>; readonly name: string } | undefined;
+  readonly nothing: { readonly exactly: ReadonlySet<Mark>; readonly some?: true; readonly name: string; readonly runtime?: string } | undefined;
+  /** What undoes it when it comes so soon after its end. */
+  readonly undone: { readonly by: Mark; readonly hole: string; readonly within: Duration } | undefined;
   /** By number of a mark: those that it must come before, across processes. */
   readonly effects: readonly (readonly Mark[] | undefined)[];
   readonly rests: { readonly kind: 'columns'; readonly after: number; readonly before: number } | { readonly kind: 'marks'; readonly seen: Mark; readonly unseen: Mark } | undefined;

@@ -14,7 +14,8 @@ export function compileEpisode(runtime: Runtime, name: EpisodeName, rule: Episod
     fails: reasons(rule.fails, markOf),
     answers: (rule.answers ?? []).map(([request, answer]) => [markOf(request), markOf(answer)] as const),
     because: reasons(rule.because, markOf),
-    nothing: rule.nothing && { exactly: new Set(rule.nothing.exactly.map(markOf)), name: rule.nothing.name },
+    nothing: rule.nothing && { ...rule.nothing, exactly: new Set(rule.nothing.exactly.map(markOf)) },
+    undone: rule.undone && { ...rule.undone, by: markOf(rule.undone.by) },
     effects: effectsOf(rule, markOf),
     rests:
       rests === undefined ? undefined

@@ -127,5 +127,5 @@ export function nothing({ nothing: rule }: CompiledEpisode, events: readonly Eve
     if (mark === undefined || !(mark.loose || rule.exactly.has(mark))) return undefined;
     if (!mark.loose) seen.add(mark);
   }
-  return seen.size === rule.exactly.size ? rule.name : undefined;
+  return rule.some === true || seen.size === rule.exactly.size ? rule.name : undefined;
 }

@@ -26,6 +26,8 @@ const CERTAINTY: Readonly<Record<Certainty, Pair>> = {
 };
 const CREDIT: Readonly<Record<Credit, Pair>> = {
   caller: ['shimtrace.credit', 'caller'],
+  containerd: ['shimtrace.credit', 'containerd'],
+  shim: ['shimtrace.credit', 'shim'],
   runtime: ['shimtrace.credit', 'runtime'],
   hypervisor: ['shimtrace.credit', 'hypervisor'],
   guest: ['shimtrace.credit', 'guest'],

@@ -77,6 +77,8 @@ export interface SourceRule<M extends string = string> {
 /** A stretch of a life with something to measure. */
 export interface EpisodeRule<M extends string = string> {
   readonly root: { readonly service: string; readonly name: string; readonly certainty?: Certainty };
+  /** The root's name where it began with one of these marks: what its user asked for is then another thing. */
+  readonly names?: Readonly<Partial<Record<M, string>>>;
   /** An opener at another time is a new episode. */
   readonly opens: readonly M[];
   /** Open an episode where none of the container is under way: the first line that is written where the log level hides the opener. */
@@ -99,8 +101,16 @@ export interface EpisodeRule<M extends string = string> {
   readonly answers?: readonly (readonly [request: M, answer: M])[];
   /** Marks that say why it failed better than the mark that failed it, and the hole or field with the reason. They fail nothing. */
   readonly because?: Readonly<Partial<Record<M, string>>>;
-  /** An episode that shows exactly these marks is none: counted under the name. */
-  readonly nothing?: { readonly exactly: readonly M[]; readonly name: string };
+  /**
+   * An episode that shows exactly these marks (`some`: perhaps not all of them) is none: counted under the name. Where another runtime
+   * tells of the same start, it is part of that, and a start of the runtime named here.
+   */
+  readonly nothing?: { readonly exactly: readonly M[]; readonly some?: true; readonly name: string; readonly runtime?: string };
+  /**
+   * A start that ended well has failed after all when this mark comes for its container within that time: its task has exited, with the
+   * code in the hole (`error.type` `exit_1`). The mark itself opens an episode of another kind, and stays in it.
+   */
+  readonly undone?: { readonly by: M; readonly hole: string; readonly within: Duration };
   /**
    * An episode rests when component `after` has written all its marks and component `before` none, or when mark `seen` was
    * seen and `unseen` was not: outcome `created`. A later mark of `before` then opens an episode of its own, linked to this one.
@@ -118,6 +128,11 @@ export interface EpisodeRule<M extends string = string> {
 /** What a runtime writes and what it means. Data only: one file in runtimes/ each. */
 export interface Runtime<M extends string = string> {
   readonly name: string;
+  /**
+   * It tells what goes on around a runtime and is none itself: a start of which nothing else tells is named after the hole `runtime` of
+   * its lines, and time that none of its spans gives to somebody else belongs to the layer of their component.
+   */
+  readonly around?: true;
   /** Its components and their layers. The root's service and `caller` need no entry. */
   readonly services: Readonly<Record<string, Layer>>;
   /** Versions of the log, oldest first. */

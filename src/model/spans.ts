@@ -18,6 +18,11 @@ export interface Between<M extends string = string> {
   readonly optional: boolean;
   /** Its end is written several times: the last counts. */
   readonly last: boolean;
+  /**
+   * Only its end is told. It begins at the latest of `from`, of the ends of the container's spans of these names, and of the beginning of
+   * the span around it; so it is never exact. Undefined: it begins at `from`.
+   */
+  readonly after: readonly string[] | undefined;
 }
 
 /** A chain: each step ends at its mark and begins where the one before ended. A missing mark joins two steps. */
@@ -111,6 +116,7 @@ interface BetweenOptions {
   readonly across?: boolean;
   readonly optional?: boolean;
   readonly last?: boolean;
+  readonly after?: readonly string[];
 }
 
 const list = <M extends string>(marks: M | readonly M[]): readonly M[] => (typeof marks === 'string' ? [marks] : marks);
@@ -134,6 +140,7 @@ export const between = <const M extends string>(
   across: options.across ?? false,
   optional: options.optional ?? false,
   last: options.last ?? false,
+  after: options.after,
 });
 
 /** `steps('create', 'urunc-create', 'create invoked', { 'initial setup': 'set up', ... })`: span names are `create: initial setup`. */

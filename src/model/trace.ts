@@ -4,8 +4,8 @@ import type { Duration, Nanos } from './time.ts';
 /** How a span is known (design.md 1). */
 export type Certainty = 'exact' | 'bounded' | 'inferred';
 
-/** Who a stretch of time belongs to (design.md 1). */
-export type Credit = 'caller' | 'runtime' | 'hypervisor' | 'guest' | 'idle';
+/** Who a stretch of time belongs to (design.md 1), from the client inwards; `idle`: to nobody. */
+export type Credit = 'caller' | 'containerd' | 'shim' | 'runtime' | 'hypervisor' | 'guest' | 'idle';
 
 export type SpanKind = 'internal' | 'server' | 'client';
 

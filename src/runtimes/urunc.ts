@@ -94,7 +94,7 @@ export const runtime: Runtime<Mark> = {
       opens: ['create invoked'],
       // Two processes race to the end: either of these may be the last line.
       until: ['start sent', 'monitor execed'],
-      nothing: { exactly: ['create invoked', 'start invoked'], name: 'handed-to-runc' },
+      nothing: { exactly: ['create invoked', 'start invoked'], name: 'handed-to-runc', runtime: 'runc' },
       rests: { after: 'urunc-create', before: 'urunc-start' },
       causes: [['create ended', 'start invoked'], ['reexec spawned', 'reexec invoked'], ['start invoked', 'start received']],
     },

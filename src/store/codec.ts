@@ -138,7 +138,7 @@ const OUTCOMES: readonly Outcome[] = ['ok', 'created', 'incomplete', 'failed'];
 const SCHEME_BY: readonly Trace['schemeBy'][] = ['lines', 'pin', 'none'];
 const KINDS: readonly SpanKind[] = ['internal', 'server', 'client'];
 const CERTAINTIES: readonly Certainty[] = ['exact', 'bounded', 'inferred'];
-const CREDITS: readonly Credit[] = ['caller', 'runtime', 'hypervisor', 'guest', 'idle'];
+const CREDITS: readonly Credit[] = ['caller', 'containerd', 'shim', 'runtime', 'hypervisor', 'guest', 'idle'];
 const REASONS: readonly LooseReason[] = ['by-design', 'repeated', 'undecided', 'unplaced'];
 const CONFIDENCES: readonly Finding['confidence'][] = ['sure', 'likely'];
 

@@ -201,7 +201,7 @@ function anyTrace(): fc.Arbitrary<Trace> {
     start: length,
     span: length,
     certainty: fc.constantFrom('exact', 'bounded', 'inferred'),
-    credit: fc.constantFrom('caller', 'runtime', 'hypervisor', 'guest', 'idle'),
+    credit: fc.constantFrom('caller', 'containerd', 'shim', 'runtime', 'hypervisor', 'guest', 'idle'),
     waits: fc.boolean(),
     incomplete: fc.boolean(),
     attributes,
