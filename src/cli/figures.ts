@@ -9,10 +9,12 @@ import { between } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
 import type { Store } from '../store/store.ts';
 import type { FileStatus } from '../sources/follow.ts';
+import type { JournalStatus } from './journals.ts';
 
 export interface FigureParts {
   readonly ledger: Ledger;
   readonly follower: { readonly counters: Readonly<Record<string, number>>; status(): readonly FileStatus[] };
+  readonly journals: { readonly counters: Readonly<Record<string, number>>; status(): readonly JournalStatus[] };
   /** What is followed, as the user or the runtime names it. */
   readonly patterns: readonly { readonly glob: string }[];
   /** Undefined: no back-end yet. */
@@ -36,12 +38,14 @@ const REFUSALS: Readonly<Record<Refusal, true>> = {
 
 /** Of the ledger. Names that are not here are shown from their first event on. */
 const LOSSES = [
-  'after_end', 'copies', 'duplicate', 'handed-to-runc', 'late', 'log_begins_inside', 'loose_without_start', 'replayed', 'scheme_mismatch', 'too_many_events',
-  'too_many_open', 'two_sandboxes', 'unattributed',
+  'after_end', 'copies', 'duplicate', 'gap_not_running', 'gap_rate_limited', 'gap_vacuumed', 'handed-to-runc', 'lines_missing', 'late', 'log_begins_inside', 'loose_without_start', 'replayed', 'scheme_mismatch', 'too_many_events',
+  'too_many_open', 'touched_by_gap', 'two_sandboxes', 'unattributed',
 ];
 const SETTLED = ['ok', 'created', 'incomplete', 'failed', 'stop', 'exec'];
 /** States of the follower, not events. */
 const STATES: ReadonlySet<string> = new Set(['files_followed', 'files_open', 'files_parked', 'files_waiting', 'held_deleted_bytes', 'watch_degraded']);
+/** As above, of journals; bytes are those of lines as we write them. */
+const JOURNAL_STATES: ReadonlySet<string> = new Set(['unreadable', 'bytes']);
 
 const one = (value: number): Point[] => [[[], value]];
 
@@ -95,7 +99,7 @@ interface Source {
   seconds: number;
 }
 
-function sourceFigures({ follower, patterns, ledger, now }: FigureParts): [MetricName, Point[]][] {
+function sourceFigures({ follower, journals, patterns, ledger, now }: FigureParts): [MetricName, Point[]][] {
   const sources: Source[] = patterns.map(({ glob }) => ({ name: glob, files: 0, problems: 0, bytes: 0, seconds: 0 }));
   const reached = new Map(ledger.readings().map(({ info, lastTime }) => [info.name, lastTime]));
   for (const file of follower.status()) {
@@ -109,11 +113,12 @@ function sourceFigures({ follower, patterns, ledger, now }: FigureParts): [Metri
     if (file.size > file.offset && last !== undefined) source.seconds = Math.max(source.seconds, between(last, now()) / 1e9);
   }
   return [
-    ['shimtrace_source_up', sources.map(({ name, files, problems }) => [[name], Number(files > 0 && problems === 0)])],
+    ['shimtrace_source_up', [...sources.map(({ name, files, problems }): Point => [[name], Number(files > 0 && problems === 0)]), ...journals.status().map(({ name, reading }): Point => [[name], Number(reading)])]],
     ['shimtrace_source_files', sources.map(({ name, files }) => [[name], files])],
     ['shimtrace_source_lag_bytes', sources.map(({ name, bytes }) => [[name], bytes])],
     ['shimtrace_source_lag_seconds', sources.map(({ name, seconds }) => [[name], seconds])],
     ['shimtrace_file_events_total', Object.entries(follower.counters).filter(([name]) => !STATES.has(name)).map(([name, count]) => [[name], count])],
+    ['shimtrace_journal_events_total', Object.entries(journals.counters).filter(([name]) => !JOURNAL_STATES.has(name)).map(([name, count]) => [[name], count])],
   ];
 }
 

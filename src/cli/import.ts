@@ -13,7 +13,7 @@ import { describeHost, environmentResource } from './host.ts';
 import type { Host } from './host.ts';
 import { Range, searchLink, traceLink } from './links.ts';
 import { wanted } from './logs.ts';
-import { harmless, problemText } from './problem.ts';
+import { harmless, problemCode, problemText } from './problem.ts';
 import { ProgressLine } from './progress.ts';
 import { openFiles, readArchives } from './read.ts';
 import type { ReadPins } from './read.ts';
@@ -22,7 +22,7 @@ import type { KnownRuntime } from './runtimes.ts';
 import { checkPins, ledgerOptions, settingsOrStop } from './settings.ts';
 import { stopForNothing, writerOf } from './show.ts';
 import type { Format } from './show.ts';
-import { summary } from './tally.ts';
+import { summary, tally } from './tally.ts';
 
 export interface ImportFlags {
   readonly container?: string;
@@ -74,6 +74,8 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
     }
   }
   progress.end();
+  const [first] = step.value;
+  if (first !== undefined && tally(ledger).lines === 0) throw new Stop(problemCode(first), problemText(first));
   for (const problem of step.value) process.stderr.write(`shimtrace: ${problemText(problem)}\n`);
   await sink.finish();
   for (const line of summary(ledger)) process.stderr.write(`${line}\n`);

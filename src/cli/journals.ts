@@ -2,6 +2,7 @@
 import process from 'node:process';
 import type { Config } from '../config/config.ts';
 import type { Clock, Intake } from '../model/source.ts';
+import { NOTHING_YET } from '../sources/journal/counters.ts';
 import { bootId, ownUnit, storageOf } from '../sources/journal/probe.ts';
 import { JournalFollower } from '../sources/journal/follower.ts';
 import type { JournalRecord } from '../sources/journal/record.ts';
@@ -47,6 +48,11 @@ export interface JournalParts {
   readonly log: Log;
   readonly records: readonly JournalRecord[];
   readonly onRead: () => void;
+}
+
+export interface JournalStatus {
+  readonly name: string;
+  readonly reading: boolean;
 }
 
 /** Selections that are not followed any more are remembered: so many, so that one that comes back goes on. */
@@ -96,9 +102,14 @@ export class Journals {
 
   /** Of all together. */
   get counters(): Readonly<Record<string, number>> {
-    const sums: Record<string, number> = {};
+    const sums: Record<string, number> = { ...NOTHING_YET };
     for (const { counters } of this.#followers) for (const [name, value] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + value;
     return sums;
+  }
+
+  /** Which are read at this moment. */
+  status(): readonly JournalStatus[] {
+    return this.#followers.map(({ name, reading }) => ({ name, reading }));
   }
 
   get names(): readonly string[] {

@@ -106,15 +106,17 @@ async function follow(setting: Setting): Promise<ExitCode> {
   await backEnd.start();
   const telemetry = await selfTelemetry({ config, ledger, follower, journals, backEnd, state, store: kept.store, log, host });
   await kept.listen();
+  // Before it says that it watches: who hears that may stop it.
+  const stopped = stopSignal(log);
   follower.start();
   journals.start();
   watch.start({
-    ledger, follower, patterns, store: kept.store, queueLimit: config.queue.memory, version: version(),
+    ledger, follower, journals, patterns, store: kept.store, queueLimit: config.queue.memory, version: version(),
     stats: () => backEnd.stats, stateWritable: () => state.failing === undefined, now: () => systemClock.now(), steady: () => performance.now(),
   });
   sayWhatIsWatched(setting, follower, backEnd, journals);
   manager.ready(`Watching ${patterns.length + wanted.length} places. The last words: journalctl -u shimtrace -n 20`, beatMs(process.env, process.pid));
-  const code = await stopSignal(log);
+  const code = await stopped;
   manager.stopping();
   journals.stop();
   await follower.stop();

@@ -26,7 +26,7 @@ interface Parts {
 
 const COUNTED = [
   'settled_ok', 'settled_created', 'settled_incomplete', 'settled_failed', 'settled_stop', 'settled_exec', 'handed-to-runc', 'duplicate', 'late',
-  'loose_without_start', 'after_end', 'log_begins_inside', 'too_many_events', 'too_many_open',
+  'lines_missing', 'loose_without_start', 'after_end', 'log_begins_inside', 'too_many_events', 'too_many_open',
 ] as const;
 
 /** The daemon's own traces and metrics, when the configuration or an OTEL_* variable asks for them. */

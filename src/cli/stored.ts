@@ -1,5 +1,7 @@
+import type { StoredGap } from '../engine/gaps.ts';
 import type { StoredInside, StoredMemory } from '../engine/memory.ts';
 import type { StoredLines } from '../engine/snapshot.ts';
+import type { GapName } from '../model/source.ts';
 import type { StoredTombstone } from '../engine/tombstone.ts';
 
 /** The engine's part of the state file, if it is one: whoever edited it, nothing of the wrong form comes in. */
@@ -7,7 +9,9 @@ export function storedMemory(value: unknown): StoredMemory | undefined {
   if (typeof value !== 'object' || value === null || !('done' in value) || !('cuts' in value)) return undefined;
   const inside: unknown = 'inside' in value ? value.inside : [];
   const kept: unknown = 'kept' in value ? value.kept : [];
+  const gaps: unknown = 'gaps' in value ? value.gaps : [];
   return {
+    gaps: Array.isArray(gaps) ? gaps.filter(isGap) : [],
     done: tombstones(value.done),
     cuts: tombstones(value.cuts),
     inside: Array.isArray(inside) ? inside.filter(isInside) : [],
@@ -33,6 +37,18 @@ function isInside(value: unknown): value is StoredInside {
   if (typeof value !== 'object' || value === null) return false;
   const fields = new Map<string, unknown>(Object.entries(value));
   return ['runtime', 'container'].every((name) => typeof fields.get(name) === 'string') && /^\d{1,20}$/.test(String(fields.get('opened')));
+}
+
+/** All of them: a name that is new has no place here until it is told, the compiler says so. */
+const GAPS: Readonly<Record<GapName, true>> = { rate_limited: true, vacuumed: true, not_running: true };
+
+function isGap(value: unknown): value is StoredGap {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const optional = (name: string, type: 'string' | 'number'): boolean => !fields.has(name) || typeof fields.get(name) === type;
+  return Object.keys(GAPS).includes(String(fields.get('name'))) && typeof fields.get('source') === 'string' &&
+    ['from', 'to'].every((name) => typeof fields.get(name) === 'string' && /^\d{1,20}$/.test(String(fields.get(name)))) &&
+    optional('missing', 'number') && optional('unit', 'string') && optional('row', 'number') && optional('line', 'string');
 }
 
 const OUTCOMES: readonly unknown[] = ['ok', 'created', 'incomplete', 'failed', 'nothing'];

@@ -7,6 +7,7 @@ import { sortEvents } from './event.ts';
 import type { Event } from './event.ts';
 import { episodeId, fold, rootId } from './fold.ts';
 import type { Previous } from './fold.ts';
+import type { Touching } from './gaps.ts';
 import { judge, nothing } from './judge.ts';
 import type { OpenEpisode } from './open.ts';
 import { exactOnes } from './copies.ts';
@@ -21,6 +22,7 @@ export type Conclusion =
 /**
  * @param members the settled episode's events, in order.
  * @param alone no other episode of its life was under way beside it.
+ * @param gaps where lines of its sources may be missing.
  */
 export function conclude(
   episode: OpenEpisode,
@@ -28,6 +30,7 @@ export function conclude(
   { hostId, shift, rawClock }: { readonly hostId: string; readonly shift?: bigint; readonly rawClock?: boolean },
   keyOf: (source: SourceId) => SourceKey,
   alone: boolean,
+  gaps: readonly Touching[] = [],
 ): Conclusion {
   if (episode.kind === 'stray' || !members.some((event) => !event.spelling.loose)) return { kind: 'loose', counts: ['loose_without_start'] };
   const { runtime } = episode;
@@ -53,10 +56,12 @@ export function conclude(
     fault,
     shift,
     rawClock: rawClock === true,
+    missing: gaps,
     previous: episode.previous && previousOf(episode.previous, runtime),
   });
   const counts: string[] = [episode.rule.name === 'start' ? `settled_${outcome}` : `settled_${episode.rule.name}`];
   if (events.length < members.length) counts.push('copies');
+  if (gaps.length > 0) counts.push('touched_by_gap');
   if (fault !== undefined) counts.push(fault);
   if (decision.refusedPin !== undefined) counts.push('scheme_mismatch');
   return { kind: 'trace', counts, tombstone, trace };

@@ -1,7 +1,9 @@
 /** Raw lines as evidence: cut to what back-ends keep, and each given to one span. */
-import type { LooseReason, SpanEvent } from '../model/trace.ts';
-import type { Duration } from '../model/time.ts';
+import type { Attributes, LooseReason, SpanEvent } from '../model/trace.ts';
+import { between, duration } from '../model/time.ts';
+import type { Duration, Nanos } from '../model/time.ts';
 import type { Draft } from './draft.ts';
+import type { Touching } from './gaps.ts';
 import type { Placed } from './groups.ts';
 
 /** A raw line is cut here: Tempo cuts attributes at 2,048 bytes (reference/user-experience.md 1.1). */
@@ -37,6 +39,14 @@ export function spanEvent(placed: Placed, name: string, reason: LooseReason | un
 
 /** A finding on the root, at the time of its first proof. */
 export const findingEvent = (id: string, offset: Duration): SpanEvent => ({ name: `finding: ${id}`, offset, attributes: [['shimtrace.finding', id]] });
+
+/** Missing lines on the root, where the gap begins within it, with the line that tells of them. */
+export function gapEvent({ gap, proof }: Touching, at: Nanos, end: Duration): SpanEvent {
+  const attributes: Attributes[number][] = proof === undefined ? [] : [['log.record.original', cut(proof.line)]];
+  attributes.push(['shimtrace.gap', gap.name]);
+  if (gap.missing !== undefined) attributes.push(['shimtrace.gap_lines', gap.missing]);
+  return { name: 'lines missing', offset: duration(Math.min(end, gap.from <= at ? 0 : between(at, gap.from))), attributes };
+}
 
 /**
  * Whether a mark's line goes to this span. Each goes to one: of the spans of the mark's own component that it bounds, the

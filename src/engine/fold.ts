@@ -13,6 +13,7 @@ import type { Draft } from './draft.ts';
 import { drafts } from './drafts.ts';
 import { cut } from './evidence.ts';
 import type { Event } from './event.ts';
+import type { Touching } from './gaps.ts';
 import { failureText, reasonOf } from './failure.ts';
 import { findingsOf } from './find/findings.ts';
 import { measuresOf } from './measures.ts';
@@ -53,6 +54,8 @@ export interface Episode {
   readonly previous: Previous | undefined;
   /** Times of the guest as the guest tells them, by the user's explicit wish. */
   readonly rawClock: boolean;
+  /** Where lines of its sources may be missing. */
+  readonly missing: readonly Touching[];
 }
 
 /** Id of the trace that these events become, without folding them. */

@@ -4,7 +4,8 @@
  * log times alone, so that a re-read decides the same.
  */
 import type { OpenStart } from '../model/alert.ts';
-import type { Clock, Intake, SourceId, SourceInfo } from '../model/source.ts';
+import type { Clock, Gap, Intake, SourceId, SourceInfo, SourceKey } from '../model/source.ts';
+import { sourceKey } from '../model/source.ts';
 import { steady } from '../model/time.ts';
 import type { Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
@@ -12,6 +13,7 @@ import type { Event } from './event.ts';
 import { asItStands, conclude } from './conclude.ts';
 import { dueAt, hasPassed, look } from './due.ts';
 import { Flights } from './flights.ts';
+import { LineGaps } from './gaps.ts';
 import { Gathering } from './gathering.ts';
 import { holding } from './holding.ts';
 import type { Holding } from './holding.ts';
@@ -23,10 +25,11 @@ import { LEDGER_DEFAULTS } from './options.ts';
 import type { Count, LedgerOptions, Settlement } from './options.ts';
 import { OpenEpisode } from './open.ts';
 import type { Waiting } from './open.ts';
-import type { Reading, Verdicts } from './reading.ts';
+import type { Proof, Reading, Taker } from './reading.ts';
 import { Sources } from './sources.ts';
 import { chooseKept, readKept, storeLines } from './snapshot.ts';
 import type { Tombstone } from './tombstone.ts';
+import type { Verdicts } from './verdicts.ts';
 
 export { LEDGER_DEFAULTS };
 export type { Count, LedgerOptions, Settlement };
@@ -42,6 +45,8 @@ export class Ledger implements Intake {
   readonly #flights = new Flights();
   readonly #memory = new Memory();
   readonly #gathering: Gathering;
+  readonly #gaps = new LineGaps();
+  readonly #taker: Taker;
   #held: Holding | undefined;
   /** Bytes read since the last `settle`. */
   unsettled = 0;
@@ -60,10 +65,14 @@ export class Ledger implements Intake {
       this.#flights.moved(from, into);
     };
     this.#gathering = new Gathering({ lives: this.#lives, sources: this.#sources, open: this.#open, options, count, moved });
+    this.#taker = {
+      line: (event, named, runtime, from) => this.#gathering.line(event, named, runtime, from),
+      gap: (gap, proof, { info: { key } }) => this.#gap(key, gap, proof),
+    };
   }
 
   begin(info: SourceInfo): SourceId {
-    return this.#sources.begin(info, (event, named, runtime, from) => this.#gathering.line(event, named, runtime, from));
+    return this.#sources.begin(info, this.#taker);
   }
 
   read(source: SourceId, bytes: Buffer, length: number, offset: number): number {
@@ -74,6 +83,16 @@ export class Ledger implements Intake {
 
   overlong(source: SourceId, head: Buffer, offset: number): void {
     this.#sources.get(source)?.overlong(head, offset);
+  }
+
+  gap(source: SourceId, gap: Gap): void {
+    this.#gap(this.#sources.keyOf(source), gap, undefined);
+  }
+
+  #gap(source: SourceKey, gap: Gap, proof: Proof | undefined): void {
+    if (!this.#gaps.add(source, gap, proof)) return;
+    this.#count(`gap_${gap.name}`);
+    if (gap.missing !== undefined) this.#count('lines_missing', gap.missing);
   }
 
   atEnd(source: SourceId, now: Steady): void {
@@ -156,7 +175,8 @@ export class Ledger implements Intake {
   }
 
   #conclude(episode: OpenEpisode, life: Life, members: readonly Event[]): Settlement | undefined {
-    const end = conclude(episode, members, this.#options, (source) => this.#sources.keyOf(source), life.aloneAt(episode));
+    const keyOf = (source: SourceId): SourceKey => this.#sources.keyOf(source);
+    const end = conclude(episode, members, this.#options, keyOf, life.aloneAt(episode), this.#gaps.touching(episode, members, keyOf));
     for (const name of end.counts) this.#count(name, end.kind === 'loose' ? members.length : 1);
     switch (end.kind) {
       case 'loose':
@@ -199,7 +219,9 @@ export class Ledger implements Intake {
     const { needed, ...stored } = this.#memory.store(flying.map((flight) => flight.tombstone), (source) => held.get(source));
     const kept = [...[...this.#open].flatMap(({ events }) => events.filter((event) => event.kept)), ...flying.flatMap((flight) => flight.kept)];
     this.#keeping = needed > this.#options.keepBeyond ? chooseKept(this.#open, kept) : [];
-    return { ...stored, inside: insides, kept: storeLines([...kept, ...this.#keeping], (source) => this.#sources.infoOf(source)) };
+    const begun = [...[...this.#open], ...flying.map((flight) => flight.tombstone)].map(({ opened }) => opened);
+    const earliest = begun.reduce<Nanos | undefined>((least, one) => (least === undefined || one < least ? one : least), undefined);
+    return { ...stored, gaps: this.#gaps.store(earliest), inside: insides, kept: storeLines([...kept, ...this.#keeping], (source) => this.#sources.infoOf(source)) };
   }
 
   /** What `remember` gave last is on disk. */
@@ -211,6 +233,7 @@ export class Ledger implements Intake {
 
   /** Before any source begins. */
   restore(stored: StoredMemory): void {
+    this.#gaps.restore(stored.gaps ?? [], sourceKey);
     const runtimes = new Map(this.#runtimes.map((runtime) => [runtime.name, runtime]));
     this.#memory.restore(stored, (name, container) => {
       const runtime = runtimes.get(name);

@@ -2,6 +2,7 @@
 import type { SourceKey } from '../model/source.ts';
 import { nanos } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
+import type { StoredGap } from './gaps.ts';
 import type { Life } from './life.ts';
 import type { StoredLines } from './snapshot.ts';
 import { mayContinue, revive, store } from './tombstone.ts';
@@ -28,6 +29,8 @@ export interface StoredMemory {
   readonly cuts: readonly StoredTombstone[];
   /** Starts whose beginning no log holds, under way or not acknowledged: a second reading must take them for starts again. */
   readonly inside: readonly StoredInside[];
+  /** Lines that may be missing while these were under way; undefined: written before there were any. */
+  readonly gaps?: readonly StoredGap[];
   /** Lines that no source needs to give again. */
   readonly kept: readonly StoredLines[];
 }

@@ -1,6 +1,6 @@
 /** Lines to events: splits, strips the syntax, asks the runtimes, and gives every line one of four verdicts. */
 import type { Entry, Refusal, Syntax } from '../model/entry.ts';
-import type { SourceId, SourceInfo } from '../model/source.ts';
+import type { Gap, SourceId, SourceInfo } from '../model/source.ts';
 import { between, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource, Match, Spelling } from './compile.ts';
@@ -10,33 +10,11 @@ import type { Event, Telling } from './event.ts';
 import type { CompiledNames } from './names.ts';
 import { nameFrom } from './template.ts';
 import type { Holes, Name } from './template.ts';
+import { MOST_EXAMPLES, newVerdicts } from './verdicts.ts';
 
 const NEWLINE = 10;
 const RETURN = 13;
 const SPACE = 32;
-
-/** What became of a source's lines. The four verdicts add up to `lines`. */
-export interface Verdicts {
-  lines: number;
-  events: number;
-  readonly ignored: Map<string, number>;
-  unknown: number;
-  readonly malformed: Map<Refusal, number>;
-  /** The first few lines that no rule knew, cut short: what a user needs to see to help. */
-  readonly examples: string[];
-}
-
-export const newVerdicts = (): Verdicts => ({ lines: 0, events: 0, ignored: new Map(), unknown: 0, malformed: new Map(), examples: [] });
-
-/** Adds the figures of one to another. */
-export function addVerdicts(to: Verdicts, from: Verdicts): void {
-  to.lines += from.lines;
-  to.events += from.events;
-  to.unknown += from.unknown;
-  for (const [name, times] of from.ignored) to.ignored.set(name, (to.ignored.get(name) ?? 0) + times);
-  for (const [reason, times] of from.malformed) to.malformed.set(reason, (to.malformed.get(reason) ?? 0) + times);
-  to.examples.push(...from.examples.slice(0, MOST_EXAMPLES - to.examples.length));
-}
 
 /** A line that no rule took: where it stands, and why. */
 export interface Refused {
@@ -45,8 +23,8 @@ export interface Refused {
 }
 
 const MOST_REFUSED = 20;
-const MOST_EXAMPLES = 5;
 const EXAMPLE_LENGTH = 200;
+const LONGEST_PROOF = 2_000;
 /** Refusals that say no more than that the line is written otherwise: another syntax' reason says more. */
 const FOREIGN: ReadonlySet<Refusal> = new Set(['not-json', 'not-logfmt']);
 /** Refusals of a line that holds more than one record. */
@@ -57,12 +35,24 @@ export interface Named {
   readonly alias: string | undefined;
 }
 
-/** What becomes of an event; false: its container's name is none. */
-export type Gather = (event: Event, named: Named, runtime: CompiledRuntime, reading: Reading) => boolean;
+/** Who takes what is read. */
+export interface Taker {
+  /** @returns false: its container's name is none. */
+  line(event: Event, named: Named, runtime: CompiledRuntime, reading: Reading): boolean;
+  gap(gap: Gap, proof: Proof, reading: Reading): void;
+}
+
+/** The line that says so, and its number (0: not known). */
+export interface Proof {
+  readonly row: number;
+  readonly line: string;
+}
 
 /** Syslog's name of the writer, where a line has one: it tells a line of another program from one that no rule knows. */
 const IDENTIFIER = 'syslog.identifier';
 const ANOTHER = 'another program';
+const JOURNALD = 'systemd-journal';
+const LEFT_OUT = 'left out by journald';
 const NOBODY: Named = { sandbox: undefined, alias: undefined };
 
 const count = <K>(counts: Map<K, number>, name: K): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -110,18 +100,18 @@ export class Reading {
   #row: number | undefined;
   #begun = false;
   readonly #refused: Refused[] = [];
-  readonly #gather: Gather;
+  readonly #taker: Taker;
   readonly #shift: bigint | undefined;
   constructor(
     id: SourceId,
     info: SourceInfo,
     sources: readonly CompiledSource[],
     shift: bigint | undefined,
-    gather: Gather,
+    taker: Taker,
   ) {
     this.id = id;
     this.info = info;
-    this.#gather = gather;
+    this.#taker = taker;
     this.#place = { source: id, rank: info.rank, offset: 0, row: 0, kept: info.kept === true };
     this.#shift = shift;
     const mine = sources.filter((source) => info.runtime === undefined || source.runtime.name === info.runtime);
@@ -186,11 +176,25 @@ export class Reading {
       }
       writer ??= entry.get(IDENTIFIER);
     }
-    if (writer !== undefined && !this.#identifiers.has(writer)) return count(this.verdicts.ignored, ANOTHER);
+    if (writer !== undefined && !this.#identifiers.has(writer)) return count(this.verdicts.ignored, writer.startsWith(JOURNALD) && this.#leftOut() ? LEFT_OUT : ANOTHER);
     const malformed = !unknown || refusal === 'bad-container-id' ? refusal : undefined;
     if (malformed === undefined) this.verdicts.unknown++;
     else count(this.verdicts.malformed, malformed);
     this.#refuse(bytes, start, end, offset, malformed ?? 'unknown');
+  }
+
+  /** Whether journald says here that lines are missing. One that tells no time was written after the line before it. */
+  #leftOut(): boolean {
+    for (const { syntax } of this.#groups) {
+      const said = syntax.leftOut?.(this.#bytes, this.#start, this.#end);
+      if (said === undefined) continue;
+      const at = said.time === undefined ? this.lastTime : nanos(said.time + (this.#shift ?? 0n));
+      if (at === undefined) return true;
+      const line = this.#bytes.toString('utf8', this.#start, Math.min(this.#end, this.#start + LONGEST_PROOF));
+      this.#taker.gap({ name: 'rate_limited', from: at, to: at, missing: said.lines, unit: said.unit }, { row: this.#row ?? 0, line }, this);
+      return true;
+    }
+    return false;
   }
 
   /** Several records on one line: each is a line of its own, and so is what is left of one that was torn. @returns whether they could be told apart. */
@@ -256,7 +260,7 @@ export class Reading {
     const at = this.#place;
     at.offset = offset;
     at.row = this.#row ?? 0;
-    if (!source.runtime.keyed && holes === undefined) return this.#gather(new PlainEvent(time, spelling, entry.line(), container, at), NOBODY, source.runtime, this);
+    if (!source.runtime.keyed && holes === undefined) return this.#taker.line(new PlainEvent(time, spelling, entry.line(), container, at), NOBODY, source.runtime, this);
     const telling: Telling = {
       holes,
       container,
@@ -267,7 +271,7 @@ export class Reading {
     const named = whom(own.sandbox, other, entry, holes);
     const from = this.#arena.keep(this.#bytes, this.#start, this.#end);
     const event = new ToldEvent(time, entry, spelling, telling, at, this.#arena.bytes, from, this.#end - this.#start);
-    return this.#gather(event, named, source.runtime, this);
+    return this.#taker.line(event, named, source.runtime, this);
   }
 
   /** Whether a start seen at this time, but not its beginning, may have begun before the first line of the log. */

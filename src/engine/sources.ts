@@ -4,8 +4,10 @@ import type { SourceId, SourceInfo, SourceKey } from '../model/source.ts';
 import { after, MILLISECOND } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { CompiledSource } from './compile.ts';
-import { Reading, addVerdicts, newVerdicts } from './reading.ts';
-import type { Gather, Verdicts } from './reading.ts';
+import { Reading } from './reading.ts';
+import type { Taker } from './reading.ts';
+import { addVerdicts, newVerdicts } from './verdicts.ts';
+import type { Verdicts } from './verdicts.ts';
 
 type Standing = 'behind' | 'at end' | 'ended';
 
@@ -40,9 +42,9 @@ export class Sources {
     this.#shift = shift;
   }
 
-  begin(info: SourceInfo, gather: Gather): SourceId {
+  begin(info: SourceInfo, taker: Taker): SourceId {
     const id = sourceId(this.#next++);
-    this.#open.set(id, { reading: new Reading(id, info, this.#rules, this.#shift, gather), standing: 'behind', ended: undefined, absent: undefined });
+    this.#open.set(id, { reading: new Reading(id, info, this.#rules, this.#shift, taker), standing: 'behind', ended: undefined, absent: undefined });
     return id;
   }
 

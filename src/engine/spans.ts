@@ -3,11 +3,11 @@
  * as the rest of a span, and statistics, alerts and one-line summaries never look at it.
  */
 import type { Attributes, Certainty, Credit, Link, Span, SpanEvent, SpanKind } from '../model/trace.ts';
-import { between } from '../model/time.ts';
+import { between, duration } from '../model/time.ts';
 import type { Duration } from '../model/time.ts';
 import type { Draft } from './draft.ts';
 import type { Placed } from './groups.ts';
-import { findingEvent, owns, spanEvent } from './evidence.ts';
+import { findingEvent, gapEvent, owns, spanEvent } from './evidence.ts';
 import { errorType, nameOf, schemeNames } from './fold.ts';
 import type { Details } from './fold.ts';
 import { spanId } from './identity.ts';
@@ -158,6 +158,7 @@ function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
   if (draft.to.event !== draft.from.event) take(draft.to);
   if (at > 0) return events;
   for (const { placed, reason } of details.loose) events.push(spanEvent(placed, nameOf(placed), reason));
+  for (const one of details.episode.missing) events.push(gapEvent(one, details.at, details.arranged[0]?.end ?? duration(0)));
   // One each, since back-ends find a list only by the whole of it.
   for (const { id, evidence: [first] } of details.findings) if (first !== undefined) events.push(findingEvent(id, between(details.at, first.time)));
   return events.sort((a, b) => a.offset - b.offset);
@@ -178,6 +179,9 @@ function rootAttributes({ episode, arranged, gaps, last, findings, measures }: D
   if (episode.shift !== undefined) attributes.push(['shimtrace.shifted_ns', String(episode.shift)]);
   if (outcome === 'incomplete' || outcome === 'failed') attributes.push(['error.type', errorType(episode)]);
   if (findings.length > 0) attributes.push(['shimtrace.finding', [...new Set(findings.map((finding) => finding.id))]]);
+  const { missing } = episode;
+  if (missing.length > 0) attributes.push(['shimtrace.gap', [...new Set(missing.map(({ gap }) => gap.name))]]);
+  if (missing.some(({ gap }) => gap.missing !== undefined)) attributes.push(['shimtrace.gap_lines', missing.reduce((sum, { gap }) => sum + (gap.missing ?? 0), 0)]);
   if (decision.by !== 'none') {
     attributes.push(['shimtrace.scheme', schemeNames(runtime, decision).join(' or ')]);
     attributes.push(['shimtrace.scheme_by', decision.schemes.length > 1 ? 'undecided' : decision.by]);

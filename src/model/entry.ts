@@ -41,6 +41,15 @@ export interface Entry {
   line(): string;
 }
 
+/** Lines that their carrier (journald) says it left out. */
+export interface LeftOut {
+  readonly lines: number;
+  /** Of whom. */
+  readonly unit: string;
+  /** When it said so; undefined: its line tells no exact time. */
+  readonly time: Nanos | undefined;
+}
+
 /** How a line is written. Shared by the runtimes that write this way. */
 export interface Syntax {
   readonly name: string;
@@ -58,6 +67,8 @@ export interface Syntax {
   parts?(bytes: Buffer, start: number, end: number): readonly number[];
   /** Who wrote the line that `read` was given last, as syslog says before it, also where the line itself was refused. */
   writer?(): string | undefined;
+  /** What the line says of lines that are not there; undefined: nothing. Asked for lines of a carrier alone. */
+  leftOut?(bytes: Buffer, start: number, end: number): LeftOut | undefined;
 }
 
 /** Moments that a log line may honestly carry: 2000-01-01 to 2100-01-01. Others are refused, never clamped in silence. */

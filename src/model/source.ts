@@ -36,6 +36,25 @@ export interface SourceInfo {
 }
 
 /**
+ * How lines were lost. rate_limited: journald left them out, as their unit wrote too much. vacuumed: the journal let them go before they were
+ * read. not_running: what tells them was not running.
+ */
+export type GapName = 'rate_limited' | 'vacuumed' | 'not_running';
+
+/** Lines of a source that may be missing between two moments. Times are those of the log, so that whoever reads it again finds the same gap. */
+export interface Gap {
+  readonly name: GapName;
+  /** Lines told before this are there, */
+  readonly from: Nanos;
+  /** and lines told from here on. Equal to `from`: what is missing lies at an unknown time before. */
+  readonly to: Nanos;
+  /** How many; undefined: nobody knows. */
+  readonly missing: number | undefined;
+  /** Lines of this unit alone (`_SYSTEMD_UNIT`). */
+  readonly unit?: string;
+}
+
+/**
  * What sources hand their bytes to. Implemented by the engine's ledger; sources/ knows only this.
  * All calls are synchronous and never throw for bad input.
  */
@@ -54,6 +73,9 @@ export interface Intake {
    * The source skips to the next line end by itself.
    */
   overlong(source: SourceId, head: Buffer, offset: number, length: number): void;
+
+  /** Told before the lines after the gap are handed in: starts whose time it touches are marked. */
+  gap(source: SourceId, gap: Gap): void;
 
   /** The source stands at its end: all that was written up to `now` less its lateness has been read. */
   atEnd(source: SourceId, now: Steady): void;

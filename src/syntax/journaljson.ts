@@ -4,13 +4,14 @@
  * journald vouches for, whatever a record says of itself (kata-shim's pid is 1). Any other message is an entry too, at the moment journald
  * took it, to the microsecond: its text is `journal.message`.
  */
-import type { Entry, Refusal, Syntax } from '../model/entry.ts';
+import type { Entry, LeftOut, Refusal, Syntax } from '../model/entry.ts';
 import { duration, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import { scanJson } from './json.ts';
 import type { Fields } from './json.ts';
 import { LogrusEntry } from './logrusentry.ts';
 import type { Head, HeadPart } from './logrusentry.ts';
+import { suppressed } from './leftout.ts';
 import { decode, plausible } from './text.ts';
 
 const OPEN = 0x7b;
@@ -107,4 +108,12 @@ function plain(message: string, text: string): Entry | Refusal {
   return plausible(time) ? new MessageEntry(time, message, text) : 'time-out-of-range';
 }
 
-export const journalJson: Syntax = { name: 'journal-json', journal: true, read };
+/** Only journald itself writes entries of the transport `driver`: whatever another program writes is none of its words. */
+function leftOut(bytes: Buffer, start: number, end: number): LeftOut | undefined {
+  const entry = read(bytes, start, end);
+  if (!(entry instanceof MessageEntry) || head.text('_TRANSPORT') !== 'driver') return undefined;
+  const said = suppressed(entry.get('journal.message') ?? '');
+  return said && { ...said, time: entry.time };
+}
+
+export const journalJson: Syntax = { name: 'journal-json', journal: true, read, leftOut };

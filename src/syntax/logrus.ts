@@ -2,8 +2,9 @@
  * logrus' text format (syntax/logfmt.ts has the grammar) as containerd, its shims, urunc and Kata 1.x write it, bare or behind what syslog
  * and journald put before it (syntax/prefix.ts). What an entry knows: syntax/logrusentry.ts. A terminal's form (`INFO[0000] ...`) has no date: refused.
  */
-import type { Entry, Refusal, Syntax } from '../model/entry.ts';
+import type { Entry, LeftOut, Refusal, Syntax } from '../model/entry.ts';
 import { Logfmt } from './logfmt.ts';
+import { suppressed } from './leftout.ts';
 import { LogrusEntry } from './logrusentry.ts';
 import { Prefix } from './prefix.ts';
 
@@ -28,4 +29,11 @@ function parts(bytes: Buffer, start: number, end: number): readonly number[] {
   }
 }
 
-export const logrus: Syntax = { name: 'logrus', read, parts, writer: () => prefix.get('identifier') };
+/** Behind a prefix, whose time has whole seconds at best: none is told. */
+function leftOut(bytes: Buffer, start: number, end: number): LeftOut | undefined {
+  const from = finder.prefix.read(bytes, start, end);
+  const said = from === start ? undefined : suppressed(bytes.toString('utf8', from, Math.min(end, from + 512)));
+  return said && { ...said, time: undefined };
+}
+
+export const logrus: Syntax = { name: 'logrus', read, parts, leftOut, writer: () => prefix.get('identifier') };

@@ -79,6 +79,7 @@ describe('a daemon with rules', { timeout: 60_000 }, () => {
     for (const series of ['shimtrace_start_duration_seconds_bucket{runtime="urunc",layer="runtime",le="1.0"}', 'shimtrace_start_duration_seconds_count{runtime="kata-1",layer="runtime"}',
       'shimtrace_phase_duration_seconds_count{runtime="urunc",layer="runtime",phase="create: wait for pids"}', 'shimtrace_starts_total{runtime="urunc",layer="runtime",outcome="incomplete"}',
       'shimtrace_malformed_lines_total{reason="json-broken"}', 'shimtrace_losses_total{name="late"}', 'shimtrace_alerts_total{rule="fast"}', 'shimtrace_alert_losses_total{sink="hook",reason="overflow"}',
+      'shimtrace_losses_total{name="gap_rate_limited"}', 'shimtrace_losses_total{name="lines_missing"}', 'shimtrace_journal_events_total{event="entries_missing"}', 'shimtrace_journal_events_total{event="restarts"}',
       'shimtrace_config_reloads_total{result="failed"}']) expect(lines).toContain(`${series} 0`);
     expect(lines).toContain('shimtrace_config_last_reload_successful 1');
   });

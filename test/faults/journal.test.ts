@@ -1,6 +1,7 @@
 /** Rows J1 to J7 of the fault matrix, against a real journald. */
 import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { NOTHING_YET } from '../../src/sources/journal/counters.ts';
 import type { JournalRecord } from '../../src/sources/journal/record.ts';
 import { Folder } from '../support/files.ts';
 import { exported, haveJournald, haveRemote, Journald, toJournal } from '../support/journald.ts';
@@ -89,6 +90,8 @@ describe.skipIf(!haveJournald)('a journald (needs root and systemd)', () => {
     expect(rig.count('entries_missing')).toBeGreaterThanOrEqual(missing);
     expect(rig.count('entries_missing')).toBeLessThan(missing + 100);
     expect(rig.log.count('journal_gap')).toBeGreaterThan(0);
+    expect(rig.source?.gaps.reduce((sum, gap) => sum + (gap.missing ?? 0), 0)).toBe(rig.count('entries_missing'));
+    for (const { name, from, to } of rig.source?.gaps ?? []) expect([name, from < to]).toEqual(['vacuumed', true]);
   });
 
   test('J2: we are held up by a back-end while the journal is vacuumed: the gap is counted where entries are picked, too', { timeout: 60_000 }, async () => {
@@ -106,6 +109,7 @@ describe.skipIf(!haveJournald)('a journald (needs root and systemd)', () => {
     rig.follower.resume();
     await until(30_000, () => messageOf(rig.source?.lines.at(-1)?.text ?? '{}') === all.at(-1), said(rig));
     expect([rig.count('gaps'), ours(rig).length < 40_010]).toEqual([1, true]);
+    expect(rig.source?.gaps.map(({ name, from, to }) => [name, from < to])).toEqual([['vacuumed', true]]);
   });
 
   test('J5: journalctl is killed, hangs, or ends with an error: it is started again and nothing is missing or twice', { timeout: 120_000 }, async () => {
@@ -155,6 +159,7 @@ describe.skipIf(!haveJournald)('a journald (needs root and systemd)', () => {
   test('J7: a journald that is started again goes on without a false gap and without a line twice', async () => {
     await using journald = await Journald.start();
     const rig = follow({ directory: journald.folder });
+    expect(rig.follower.counters).toEqual(NOTHING_YET);
     for (let round = 0; round < 3; round++) {
       const writer = await journald.writer('again');
       await writer.write(`${numbered(round * 10, round * 10 + 10).join('\n')}\n`);
@@ -164,6 +169,7 @@ describe.skipIf(!haveJournald)('a journald (needs root and systemd)', () => {
     }
     expect(ours(rig)).toEqual(numbered(0, 30));
     expect(rig.count('gaps')).toBe(0);
+    expect(Object.keys(rig.follower.counters).sort()).toEqual(Object.keys(NOTHING_YET).sort());
   });
 });
 

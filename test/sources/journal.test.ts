@@ -13,6 +13,7 @@ import { journalFromJson, journalToJson } from '../../src/sources/journal/record
 import { argumentsOf, keyOf, parseSelection } from '../../src/sources/journal/selection.ts';
 import { isLimited, problemOf } from '../../src/sources/journal/words.ts';
 import { sourceKey } from '../../src/model/source.ts';
+import type { Gap } from '../../src/model/source.ts';
 import { Journal } from '../support/files.ts';
 import { exported } from '../support/journald.ts';
 
@@ -131,23 +132,41 @@ describe('places', () => {
 });
 
 describe('gaps', () => {
-  const entry = (number: number, series = 'a'): JournalEntry => ({ cursor: `s=${series.repeat(32)};i=${number.toString(16)};b=${'b'.repeat(32)};m=5;t=6;x=7`, names: [], values: [], cut: [] });
+  const entry = (number: number, series = 'a'): JournalEntry => ({ cursor: `s=${series.repeat(32)};i=${number.toString(16)};b=${'b'.repeat(32)};m=5;t=${number.toString(16)};x=7`, names: [], values: [], cut: [] });
 
   test('numbers left out are counted where all entries are read, once we are there; another series is no gap', () => {
     const log = new Journal();
-    const gaps = new Gaps('journal', log.log, true);
+    const told: Gap[] = [];
+    const gaps = new Gaps('journal', log.log, true, (gap) => told.push(gap));
     gaps.entry(entry(1), false);
     gaps.entry(entry(9), false);
     gaps.entry(entry(10), true);
     gaps.entry(entry(1, 'c'), true);
     gaps.entry(entry(14), true);
     expect([gaps.counters.gaps, gaps.counters.entries_missing, log.count('journal_gap')]).toEqual([1, 3, 1]);
+    expect(told).toEqual([{ name: 'vacuumed', from: 10_000n, to: 14_000n, missing: 3 }]);
+  });
+
+  test('the entry that was read last is gone: from it to the one that is found, or, where reading begins anew, to the first that is newer', () => {
+    const told: Gap[] = [];
+    const gaps = new Gaps('journal', new Journal().log, false, (gap) => told.push(gap));
+    const cursor = (number: number): string => entry(number).cursor ?? '';
+    gaps.lost(cursor(5), readCursor(cursor(9)));
+    gaps.lost('garbage', readCursor(cursor(9)));
+    gaps.lost(cursor(20), undefined);
+    for (const number of [3, 20, 24, 25]) gaps.entry(entry(number), true);
+    expect(told).toEqual([{ name: 'vacuumed', from: 5_000n, to: 9_000n, missing: 3 }, { name: 'vacuumed', from: 20_000n, to: 24_000n, missing: undefined }]);
   });
 
   test('J6: what journald left out is counted by its markers', () => {
     const log = new Journal();
-    const gaps = new Gaps('journal', log.log, false);
-    gaps.entry({ ...entry(1), names: ['MESSAGE_ID', 'N_DROPPED', '_SYSTEMD_UNIT'], values: ['a596d6fe7bfa4994828e72309e95d61e', '42', 'containerd.service'] }, true);
+    const gaps = new Gaps('journal', log.log, false, () => undefined);
+    const marker = (transport: string): JournalEntry => ({
+      ...entry(1), names: ['MESSAGE_ID', 'N_DROPPED', '_SYSTEMD_UNIT', '_TRANSPORT', 'MESSAGE'],
+      values: ['a596d6fe7bfa4994828e72309e95d61e', '42', 'systemd-journald.service', transport, 'Suppressed 42 messages from containerd.service'],
+    });
+    gaps.entry(marker('driver'), true);
+    gaps.entry(marker('journal'), true); // anybody can write that
     expect([gaps.counters.suppressed, log.find('journal_suppressed')?.fields['unit']]).toEqual([42, 'containerd.service']);
   });
 });

@@ -2,7 +2,7 @@ import { appendFileSync, chmodSync, mkdtempSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Clock, Intake, SourceId, SourceInfo } from '../../src/model/source.ts';
+import type { Clock, Intake, SourceId, SourceInfo, Gap } from '../../src/model/source.ts';
 import { sourceId } from '../../src/model/source.ts';
 import { nanos, steady } from '../../src/model/time.ts';
 import type { Steady } from '../../src/model/time.ts';
@@ -58,6 +58,7 @@ export interface FakeLine {
 export interface FakeSource {
   readonly info: SourceInfo;
   readonly lines: FakeLine[];
+  readonly gaps: Gap[];
   readonly overlong: { readonly head: number; readonly offset: number; readonly length: number }[];
   state: 'begun' | 'behind' | 'end' | 'ended';
   endSteady: Steady | undefined;
@@ -71,7 +72,7 @@ export class FakeIntake implements Intake {
   bytes = 0;
 
   begin(info: SourceInfo): SourceId {
-    this.sources.push({ info, lines: [], overlong: [], state: 'begun', endSteady: undefined, pin: undefined, awaited: false });
+    this.sources.push({ info, lines: [], gaps: [], overlong: [], state: 'begun', endSteady: undefined, pin: undefined, awaited: false });
     return sourceId(this.sources.length - 1);
   }
 
@@ -88,6 +89,10 @@ export class FakeIntake implements Intake {
 
   overlong(source: SourceId, head: Buffer, offset: number, length: number): void {
     this.#open(source).overlong.push({ head: head.length, offset, length });
+  }
+
+  gap(source: SourceId, gap: Gap): void {
+    this.#open(source).gaps.push(gap);
   }
 
   atEnd(source: SourceId, now: Steady): void {

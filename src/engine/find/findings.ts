@@ -10,6 +10,7 @@ import { backoffs } from './backoff.ts';
 import { broken } from './broken.ts';
 import { callers } from './caller.ts';
 import { gaps } from './gap.ts';
+import { missing } from './missing.ts';
 import { skews } from './skew.ts';
 import { slow, verbose } from './slow.ts';
 
@@ -42,9 +43,9 @@ export const evidence = (...lines: readonly (Placed | undefined)[]): Evidence[] 
   lines.flatMap((line) => (line === undefined ? [] : [{ source: line.event.source, row: line.event.row, time: line.event.time, line: line.event.line }]));
 
 export function findingsOf(facts: Facts): Found {
-  const { runtime, decision } = facts.episode;
-  if (runtime.findings.length === 0 && decision.refusedPin === undefined) return NONE;
-  const about = [...mismatch(facts.episode), ...runtime.findings.flatMap((rule) => (rule.in?.includes(facts.episode.rule.name) === false ? [] : look(rule, facts)))];
+  const { runtime, decision, missing: lost } = facts.episode;
+  if (runtime.findings.length === 0 && decision.refusedPin === undefined && lost.length === 0) return NONE;
+  const about = [...mismatch(facts.episode), ...missing(facts), ...runtime.findings.flatMap((rule) => (rule.in?.includes(facts.episode.rule.name) === false ? [] : look(rule, facts)))];
   if (about.length === 0) return NONE;
   const marked = new Map<Draft, string[]>();
   for (const { finding, span } of about) if (span !== undefined) marked.set(span, [...(marked.get(span) ?? []), finding.id]);

@@ -10,7 +10,7 @@ import type { JournalEntry } from './entry.ts';
 import { ExportReader, MOST_MESSAGE } from './export.ts';
 import { entryOf } from './json.ts';
 import { Pieces } from './pieces.ts';
-import { problemOf } from './words.ts';
+import { NO_JOURNAL, problemOf } from './words.ts';
 
 /** The whole journal in a folder, as its exported text: `linesOf` makes lines of it. */
 export function openJournal(directory: string, command = 'journalctl'): Archive {
@@ -41,10 +41,18 @@ export function openJournal(directory: string, command = 'journalctl'): Archive 
         await new Promise<void>((resolve) => (wake = resolve));
       }
     }
-    if (!end.ok || /No journal files were|not seeing messages/.test(end.said)) problem = problemOf(directory, end);
+    // Of a folder without journal files journalctl of systemd 252 says nothing at all.
+    if (!end.ok || /No journal files were|not seeing messages/.test(end.said)) problem = noneHere(problemOf(directory, end));
+    else if (read === 0) problem = noneHere(problemOf(directory, { ...end, said: 'No journal files were found, or none has an entry' }));
   }
   return { name: basename(directory) === '' ? directory : `journal ${directory}`, total: undefined, chunks, bytesRead: () => read, problem: () => problem, compression: () => 'none', close: () => child?.kill() };
 }
+
+/** Nobody tries again. */
+const noneHere = (problem: Problem): Problem =>
+  problem.kind === 'missing' && problem.what === NO_JOURNAL
+    ? { ...problem, what: 'no journal is in this folder', todo: 'name the folder of the *.journal files, or one that holds folders named by machine: --journal /var/log/journal' }
+    : problem;
 
 /**
  * The lines of what a journal was exported as (`journalctl -o export`, `-o json`), written as a followed journal's are; anything else as it is.

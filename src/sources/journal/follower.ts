@@ -1,6 +1,7 @@
 import type { SourceId } from '../../model/source.ts';
 import type { Problem } from '../report.ts';
 import type { Child, Ended } from './child.ts';
+import { NOTHING_YET } from './counters.ts';
 import { Feed } from './feed.ts';
 import { Gaps } from './gaps.ts';
 import { NOWHERE } from './marks.ts';
@@ -57,7 +58,7 @@ export class JournalFollower {
     const key = keyOf(selection);
     this.#saved = records.find((record) => record.key === key);
     this.#since = this.#saved === undefined ? settings.since : this.#saved.since;
-    this.#gaps = new Gaps(this.name, log, isWhole(selection));
+    this.#gaps = new Gaps(this.name, log, isWhole(selection), (gap) => this.#source !== undefined && this.#settings.intake.gap(this.#source, gap));
     this.#vigil = new Vigil({
       command: this.#command, selection, clock, quiet: this.#timing.quiet,
       newest: () => this.#feed?.marks.newest.cursor,
@@ -119,13 +120,18 @@ export class JournalFollower {
     return this.#problem;
   }
 
+  /** It can be read: what keeps it waiting is not the journal. */
+  get reading(): boolean {
+    return this.#problem === undefined && this.#feed !== undefined;
+  }
+
   /** It stands at the end of the journal and waits for more. */
   get following(): boolean {
     return this.#phase === 'following';
   }
 
   get counters(): Readonly<Record<string, number>> {
-    return { ...this.#counts, ...this.#gaps.counters, ...this.#feed?.counters, ...this.#feed?.pieces.counters, unreadable: Number(this.#problem !== undefined) };
+    return { ...NOTHING_YET, ...this.#counts, ...this.#gaps.counters, ...this.#feed?.counters, ...this.#feed?.pieces.counters, unreadable: Number(this.#problem !== undefined) };
   }
 
   get #command(): string {
