@@ -2,6 +2,8 @@
 import process from 'node:process';
 import type { Config } from '../config/config.ts';
 import type { Clock, Intake } from '../model/source.ts';
+import { together, writersOf } from '../model/writers.ts';
+import type { Writers } from '../model/writers.ts';
 import { NOTHING_YET } from '../sources/journal/counters.ts';
 import { bootId, ownUnit, storageOf } from '../sources/journal/probe.ts';
 import { JournalFollower } from '../sources/journal/follower.ts';
@@ -18,6 +20,7 @@ interface Wanted {
   readonly runtime?: string | undefined;
   readonly scheme?: string | undefined;
   readonly offered: boolean;
+  readonly writers: Writers;
 }
 
 /** Everything. */
@@ -25,11 +28,12 @@ const ALL = 'all';
 
 /** What to follow. Stops for a selection that is none. */
 export function journalsWanted(config: Config, runtimes: readonly KnownRuntime[]): Wanted[] {
+  const writers = together(runtimes.flatMap(({ rule }) => rule.sources.map(writersOf)));
   if (config.sources.length > 0) {
-    return config.sources.flatMap(({ journal, runtime, scheme }) => (journal === undefined ? [] : [{ selection: selectionOf(journal.join(',')), runtime, scheme, offered: false }]));
+    return config.sources.flatMap(({ journal, runtime, scheme }) => (journal === undefined ? [] : [{ selection: selectionOf(journal.join(',')), runtime, scheme, offered: false, writers }]));
   }
   const identifiers = [...new Set(runtimes.flatMap(({ rule }) => rule.sources.flatMap(({ identifiers = [], carriers = [] }) => [...identifiers, ...carriers])))].sort();
-  return identifiers.length === 0 ? [] : [{ selection: { units: [], identifiers, matches: [] }, offered: true }];
+  return identifiers.length === 0 ? [] : [{ selection: { units: [], identifiers, matches: [] }, offered: true, writers }];
 }
 
 function selectionOf(text: string): Selection {
@@ -69,8 +73,8 @@ export class Journals {
     const unit = ownUnit(process.env);
     this.#log = log;
     this.#wanted = wanted;
-    this.#followers = wanted.map(({ selection, runtime, scheme, offered }) => new JournalFollower({
-      selection, runtime, scheme, offered, intake, clock, log, records, onRead,
+    this.#followers = wanted.map(({ selection, runtime, scheme, offered, writers }) => new JournalFollower({
+      selection, runtime, scheme, offered, intake, clock, log, records, onRead, writers,
       mine: { pid: String(process.pid), unit, boot: bootId(), machine: selection.directory === undefined ? machine : undefined },
       lateness: config.lateness.journal, since: sinceOf(config, clock),
     }));

@@ -7,6 +7,8 @@ import type { EpisodeName, EpisodeRule, MarkRule, MeasureRule, Runtime, SourceRu
 import type { Entry, Syntax } from '../model/entry.ts';
 import type { FindingRule } from '../model/findings.ts';
 import type { Duration } from '../model/time.ts';
+import { writersOf } from '../model/writers.ts';
+import type { Writers } from '../model/writers.ts';
 import { Table } from './table.ts';
 import { compileEpisode } from './episode.ts';
 import { compileNames } from './names.ts';
@@ -62,6 +64,7 @@ export interface CompiledSource {
   readonly names: CompiledNames;
   readonly command: string | undefined;
   readonly identifiers: readonly string[];
+  readonly writers: Writers;
   /** For lines of a process that are no marks; undefined: its lines have no process. */
   readonly alive: Spelling | undefined;
   match(entry: Entry): Match;
@@ -219,6 +222,7 @@ function compileSource(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkO
     names: compileNames(rule.names),
     command: rule.command,
     identifiers: rule.identifiers ?? [],
+    writers: writersOf(rule),
     alive,
     match: (entry) => table.match(entry),
   };

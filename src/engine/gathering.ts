@@ -7,7 +7,8 @@ import { isContainerId } from './lives.ts';
 import type { Lives } from './lives.ts';
 import type { OpenEpisode } from './open.ts';
 import type { Count, LedgerOptions } from './options.ts';
-import type { Named, Reading } from './reading.ts';
+import type { Reading } from './reading.ts';
+import type { Named } from './whom.ts';
 import type { Sources } from './sources.ts';
 
 interface With {

@@ -6,7 +6,7 @@
 import { between } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { Event } from './event.ts';
-import type { Named } from './reading.ts';
+import type { Named } from './whom.ts';
 
 /** One use of a handle: one process. */
 interface Use {

@@ -95,6 +95,10 @@ export class Ledger implements Intake {
     if (gap.missing !== undefined) this.#count('lines_missing', gap.missing);
   }
 
+  passed(source: SourceId, lines: number, first: Nanos, last: Nanos): void {
+    this.#sources.passed(source, lines, first, last);
+  }
+
   atEnd(source: SourceId, now: Steady): void {
     this.#sources.atEnd(source, now);
   }

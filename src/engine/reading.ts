@@ -1,15 +1,18 @@
 /** Lines to events: splits, strips the syntax, asks the runtimes, and gives every line one of four verdicts. */
+import { EARLIEST, LATEST } from '../model/entry.ts';
 import type { Entry, Refusal, Syntax } from '../model/entry.ts';
 import type { Gap, SourceId, SourceInfo } from '../model/source.ts';
 import { between, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource, Match, Spelling } from './compile.ts';
+import { together } from '../model/writers.ts';
 import { Arena } from './arena.ts';
+import { Foreign } from './foreign.ts';
 import { PlainEvent, ToldEvent } from './event.ts';
 import type { Event, Telling } from './event.ts';
-import type { CompiledNames } from './names.ts';
-import { nameFrom } from './template.ts';
-import type { Holes, Name } from './template.ts';
+import type { Holes } from './template.ts';
+import { NOBODY, firstTold, told, whom } from './whom.ts';
+import type { Named } from './whom.ts';
 import { MOST_EXAMPLES, newVerdicts } from './verdicts.ts';
 
 const NEWLINE = 10;
@@ -29,12 +32,6 @@ const LONGEST_PROOF = 2_000;
 const FOREIGN: ReadonlySet<Refusal> = new Set(['not-json', 'not-logfmt']);
 /** Refusals of a line that holds more than one record. */
 const SEVERAL: ReadonlySet<Refusal> = new Set(['records-pasted', 'record-torn']);
-/** Whom a line names, beside what stands in its event. */
-export interface Named {
-  readonly sandbox: string | undefined;
-  readonly alias: string | undefined;
-}
-
 /** Who takes what is read. */
 export interface Taker {
   /** @returns false: its container's name is none. */
@@ -53,25 +50,8 @@ const IDENTIFIER = 'syslog.identifier';
 const ANOTHER = 'another program';
 const JOURNALD = 'systemd-journal';
 const LEFT_OUT = 'left out by journald';
-const NOBODY: Named = { sandbox: undefined, alias: undefined };
 
-const count = <K>(counts: Map<K, number>, name: K): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
-
-const told = (name: Name | undefined, entry: Entry, holes: Holes | undefined): string | undefined => (name === undefined ? undefined : nameFrom(name, entry, holes));
-
-function firstTold(names: readonly Name[], entry: Entry, holes: Holes | undefined): string | undefined {
-  for (const name of names) {
-    const text = nameFrom(name, entry, holes);
-    if (text !== undefined) return text;
-  }
-  return undefined;
-}
-
-function whom(own: Name | undefined, other: CompiledNames | undefined, entry: Entry, holes: Holes | undefined): Named {
-  const sandbox = told(other?.sandbox ?? own, entry, holes);
-  const alias = told(other?.alias, entry, holes);
-  return sandbox === undefined && alias === undefined ? NOBODY : { sandbox, alias };
-}
+const count = <K>(counts: Map<K, number>, name: K, times = 1): void => void counts.set(name, (counts.get(name) ?? 0) + times);
 
 /** Source rules that share a syntax: the line is stripped once for all of them. */
 interface Group {
@@ -90,6 +70,7 @@ export class Reading {
   earliest: Nanos | undefined;
   #groups: readonly Group[];
   readonly #identifiers: ReadonlySet<string>;
+  readonly #foreign: Foreign;
   readonly #arena = new Arena();
   /** The line at hand. */
   readonly #place: { source: SourceId; rank: number; offset: number; row: number; kept: boolean };
@@ -118,6 +99,7 @@ export class Reading {
     const syntaxes = new Set(mine.flatMap((source) => source.syntaxes).filter((syntax) => info.journal !== true || syntax.journal === true));
     this.#groups = [...syntaxes].map((syntax) => ({ syntax, sources: mine.filter((source) => source.syntaxes.includes(syntax)) }));
     this.#identifiers = new Set(mine.flatMap((source) => source.identifiers));
+    this.#foreign = new Foreign(syntaxes, together(mine.map((source) => source.writers)));
   }
 
   /** @returns bytes taken: up to and including the last line end. */
@@ -132,6 +114,13 @@ export class Reading {
       this.#line(bytes, start, end > start && bytes[end - 1] === RETURN ? end - 1 : end, offset + start);
       start = end + 1;
     }
+  }
+
+  /** As Intake.passed. */
+  passed(lines: number, first: Nanos, last: Nanos): void {
+    this.verdicts.lines += lines;
+    count(this.verdicts.ignored, ANOTHER, lines);
+    for (const time of [first, last]) if (time >= EARLIEST && time < LATEST) this.#pass(time);
   }
 
   overlong(head: Buffer, offset: number): void {
@@ -155,20 +144,23 @@ export class Reading {
     this.#bytes = bytes;
     this.#start = start;
     this.#end = end;
+    let looked = this.#foreign.likely;
+    if (looked && this.#isForeign()) return;
     let refusal: Refusal | undefined;
     let unknown = false;
     let writer: string | undefined;
     for (const group of this.#groups) {
       const entry = group.syntax.read(bytes, start, end);
       if (typeof entry === 'string') {
+        if (!looked && this.#isForeign()) return;
+        looked = true;
         if (pasted && SEVERAL.has(entry) && this.#parts(group.syntax, bytes, start, end, offset)) return;
         writer ??= group.syntax.writer?.();
         if (refusal === undefined || FOREIGN.has(refusal)) refusal = entry;
         continue;
       }
       unknown = true;
-      const time = this.#shift === undefined ? entry.time : nanos(entry.time + this.#shift);
-      this.#pass(time);
+      const time = this.#pass(entry.time);
       for (const source of group.sources) {
         const refused = this.#offer(source, entry, time, offset);
         if (refused === undefined) return this.#prefer(group);
@@ -195,6 +187,15 @@ export class Reading {
       return true;
     }
     return false;
+  }
+
+  /** Whether the line at hand is another program's by its look; it is counted then. */
+  #isForeign(): boolean {
+    if (!this.#foreign.is(this.#bytes, this.#start, this.#end)) return false;
+    const { time } = this.#foreign;
+    if (time !== undefined) this.#pass(time);
+    count(this.verdicts.ignored, ANOTHER);
+    return true;
   }
 
   /** Several records on one line: each is a line of its own, and so is what is left of one that was torn. @returns whether they could be told apart. */
@@ -279,10 +280,13 @@ export class Reading {
     return this.info.fresh && this.firstTime !== undefined && Math.abs(between(this.firstTime, time)) <= patience;
   }
 
-  #pass(time: Nanos): void {
+  /** The source stands at this time of the log. @returns the time as it is told. */
+  #pass(told: Nanos): Nanos {
+    const time = this.#shift === undefined ? told : nanos(told + this.#shift);
     this.firstTime ??= time;
     this.lastTime = time;
     if (this.earliest === undefined || time < this.earliest) this.earliest = time;
+    return time;
   }
 
   #refuse(bytes: Buffer, start: number, end: number, offset: number, why: Refused['why']): void {

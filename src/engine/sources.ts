@@ -83,6 +83,14 @@ export class Sources {
     return source.reading.read(bytes, length, offset);
   }
 
+  /** As Intake.passed. */
+  passed(id: SourceId, lines: number, first: Nanos, last: Nanos): void {
+    const source = this.#open.get(id);
+    if (source === undefined) return;
+    source.absent = source.ended;
+    source.reading.passed(lines, first, last);
+  }
+
   /** A moment at which the lines read last were not written yet; undefined: they may be of any age. */
   absent(id: SourceId): Steady | undefined {
     return this.#open.get(id)?.absent;

@@ -50,9 +50,28 @@ export interface LeftOut {
   readonly time: Nanos | undefined;
 }
 
+/** What a glance at a line shows: who wrote it, and where what he wrote begins. It holds for the line that was looked at last. */
+export interface Glance {
+  /** `bytes[from, to)` is the writer's name; */
+  readonly from: number;
+  readonly to: number;
+  /** his record begins here. */
+  readonly record: number;
+  /** @returns false: the line `bytes[start, end)` does not tell it in this way, or must be read to know. */
+  look(bytes: Buffer, start: number, end: number): boolean;
+  /** When the line was taken, where that stands beside the record. */
+  time(): Nanos | undefined;
+}
+
 /** How a line is written. Shared by the runtimes that write this way. */
 export interface Syntax {
   readonly name: string;
+  /** What its records begin with: such a line is read whoever wrote it, another only if its writer is known. */
+  readonly begins: readonly string[];
+  /** Fields by which an entry of the journal is a record of its own, whatever its message begins with. */
+  readonly signs?: readonly string[];
+  /** Where a line may name its writer beside the record. */
+  readonly glance?: Glance;
   /** It reads entries of the journal, which no other syntax does. */
   readonly journal?: true;
   /**

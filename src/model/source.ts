@@ -77,6 +77,12 @@ export interface Intake {
   /** Told before the lines after the gap are handed in: starts whose time it touches are marked. */
   gap(source: SourceId, gap: Gap): void;
 
+  /**
+   * Of so many lines nothing is handed in: their writers are none that a runtime names, and they begin as no record does (model/writers.ts).
+   * They were written from `first` to `last`.
+   */
+  passed(source: SourceId, lines: number, first: Nanos, last: Nanos): void;
+
   /** The source stands at its end: all that was written up to `now` less its lateness has been read. */
   atEnd(source: SourceId, now: Steady): void;
 

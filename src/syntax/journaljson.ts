@@ -7,6 +7,7 @@
 import type { Entry, LeftOut, Refusal, Syntax } from '../model/entry.ts';
 import { duration, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
+import { journalGlance } from './journalglance.ts';
 import { scanJson } from './json.ts';
 import type { Fields } from './json.ts';
 import { LogrusEntry } from './logrusentry.ts';
@@ -116,4 +117,4 @@ function leftOut(bytes: Buffer, start: number, end: number): LeftOut | undefined
   return said && { ...said, time: entry.time };
 }
 
-export const journalJson: Syntax = { name: 'journal-json', journal: true, read, leftOut };
+export const journalJson: Syntax = { name: 'journal-json', journal: true, begins: ['time='], glance: journalGlance, read, leftOut };

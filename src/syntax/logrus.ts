@@ -6,7 +6,7 @@ import type { Entry, LeftOut, Refusal, Syntax } from '../model/entry.ts';
 import { Logfmt } from './logfmt.ts';
 import { suppressed } from './leftout.ts';
 import { LogrusEntry } from './logrusentry.ts';
-import { Prefix } from './prefix.ts';
+import { Prefix, prefixGlance } from './prefix.ts';
 
 /** One for all lines: an entry lives until the next. */
 const prefix = new Prefix();
@@ -36,4 +36,4 @@ function leftOut(bytes: Buffer, start: number, end: number): LeftOut | undefined
   return said && { ...said, time: undefined };
 }
 
-export const logrus: Syntax = { name: 'logrus', read, parts, leftOut, writer: () => prefix.get('identifier') };
+export const logrus: Syntax = { name: 'logrus', begins: ['time='], glance: prefixGlance, read, parts, leftOut, writer: () => prefix.get('identifier') };

@@ -23,4 +23,4 @@ function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
   return plausible(time) ? new JsonEntry(time, stepOfText(value), fields, text) : 'time-out-of-range';
 }
 
-export const logrusJson: Syntax = { name: 'logrus-json', read };
+export const logrusJson: Syntax = { name: 'logrus-json', begins: ['{'], read };

@@ -4,6 +4,7 @@
  * kata-runtime[14314]: `), or with an RFC 3339 time. Its time has seconds only, and often neither year nor zone: it is never used.
  */
 
+import type { Glance } from '../model/entry.ts';
 import type { Head, HeadPart } from './logrusentry.ts';
 
 const SPACE = 0x20;
@@ -11,7 +12,8 @@ const COLON = 0x3a;
 const LONGEST = 512;
 const MOST_WORDS = 8;
 
-export class Prefix implements Head {
+export class Prefix implements Head, Glance {
+  record = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #found = false;
   readonly #identifier = new Span();
@@ -56,6 +58,24 @@ export class Prefix implements Head {
     this.#identifier.set(from, numbered ? open : to);
     if (numbered) this.#pid.set(open + 1, to - 1);
     else this.#pid.set(0, 0);
+  }
+
+  look(bytes: Buffer, start: number, end: number): boolean {
+    this.record = this.read(bytes, start, end);
+    return this.#found;
+  }
+
+  get from(): number {
+    return this.#identifier.start;
+  }
+
+  get to(): number {
+    return this.#identifier.end;
+  }
+
+  /** Its own is never used. */
+  time(): undefined {
+    return undefined;
   }
 
   get(part: HeadPart): string | undefined {
@@ -106,3 +126,6 @@ function isClock(from: Buffer, start: number, end: number): boolean {
 }
 
 const areDigits = (from: Buffer, at: number): boolean => isDigit(bytes(from, at)) && isDigit(bytes(from, at + 1));
+
+/** One for all syntaxes that look for it. */
+export const prefixGlance: Glance = new Prefix();

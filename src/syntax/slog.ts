@@ -15,7 +15,7 @@ import type { GuestName } from './guest.ts';
 import { scanJson } from './json.ts';
 import type { Fields } from './json.ts';
 import type { HeadPart } from './logrusentry.ts';
-import { Prefix } from './prefix.ts';
+import { Prefix, prefixGlance } from './prefix.ts';
 import { decode, nanosFromRfc3339, plausible } from './text.ts';
 
 const OPEN = 0x7b;
@@ -142,4 +142,4 @@ function readObject(fields: Fields, text: string): Entry | Refusal {
   return entry;
 }
 
-export const slog: Syntax = { name: 'slog', journal: true, read, writer: () => native ?? prefix.get('identifier') };
+export const slog: Syntax = { name: 'slog', journal: true, begins: ['{'], signs: ['NAME'], glance: prefixGlance, read, writer: () => native ?? prefix.get('identifier') };

@@ -59,4 +59,4 @@ function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
   return entry;
 }
 
-export const zerolog: Syntax = { name: 'zerolog', read };
+export const zerolog: Syntax = { name: 'zerolog', begins: ['{'], read };

@@ -2,14 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { linesOf } from '../../src/sources/journal/archive.ts';
-import { fieldOf, lineOf, readCursor, sameEntry } from '../../src/sources/journal/entry.ts';
-import type { JournalEntry } from '../../src/sources/journal/entry.ts';
+import { JournalEntry, fieldOf, lineOf, readCursor, sameEntry } from '../../src/sources/journal/entry.ts';
 import { ExportReader } from '../../src/sources/journal/export.ts';
 import { Gaps } from '../../src/sources/journal/gaps.ts';
 import { entryOf } from '../../src/sources/journal/json.ts';
 import { Marks, NOWHERE } from '../../src/sources/journal/marks.ts';
 import { Pieces } from '../../src/sources/journal/pieces.ts';
-import { journalFromJson, journalToJson } from '../../src/sources/journal/record.ts';
+import { doneBefore, formOf, journalFromJson, journalToJson } from '../../src/sources/journal/record.ts';
 import { argumentsOf, keyOf, parseSelection } from '../../src/sources/journal/selection.ts';
 import { isLimited, problemOf } from '../../src/sources/journal/words.ts';
 import { sourceKey } from '../../src/model/source.ts';
@@ -17,9 +16,19 @@ import type { Gap } from '../../src/model/source.ts';
 import { Journal } from '../support/files.ts';
 import { exported } from '../support/journald.ts';
 
+function entryWith(cursor: string | undefined, ...fields: readonly (readonly [name: string, text: string])[]): JournalEntry {
+  const entry = new JournalEntry();
+  entry.cursor = cursor;
+  for (const [name, text] of fields) entry.add(name, text);
+  return entry;
+}
+
 function entriesOf(bytes: Buffer, cuts: readonly number[] = []): JournalEntry[] {
   const entries: JournalEntry[] = [];
-  const reader = new ExportReader((entry) => entries.push(entry));
+  const reader = new ExportReader((entry) => {
+    entry.keep();
+    entries.push(entry);
+  });
   let from = 0;
   for (const cut of [...cuts].sort((a, b) => a - b)) {
     reader.push(bytes.subarray(from, cut));
@@ -88,9 +97,8 @@ describe('lines', () => {
   });
 
   test('J6: pieces of a line are joined, each stream for itself', () => {
-    const piece = (stream: string, text: string, last: boolean): JournalEntry => ({
-      cursor: undefined, cut: [], names: ['_STREAM_ID', 'MESSAGE', ...(last ? [] : ['_LINE_BREAK'])], values: [stream, text, ...(last ? [] : ['line-max'])],
-    });
+    const piece = (stream: string, text: string, last: boolean): JournalEntry =>
+      entryWith(undefined, ['_STREAM_ID', stream], ['MESSAGE', text], ...(last ? [] : [['_LINE_BREAK', 'line-max'] as const]));
     const pieces = new Pieces();
     const whole = [piece('a', 'x', true), piece('a', '1', false), piece('b', 'y', true), piece('a', '2', false), piece('b', 'z', false), piece('a', '3', true)].flatMap((one) => pieces.add(one));
     expect(whole.map((entry) => fieldOf(entry, 'MESSAGE'))).toEqual(['x', 'y', '123']);
@@ -115,10 +123,13 @@ describe('places', () => {
   });
 
   test('what is saved comes back; a record of another form hands over all after its mark', () => {
-    const record = { key: sourceKey('journal:x'), name: 'journal', mark: { at: 100, cursor: 's=1' }, from: 150, since: 5n };
+    const record = { key: sourceKey('journal:x'), name: 'journal', mark: { at: 100, cursor: 's=1' }, from: 150, form: '1', since: 5n };
     const json: unknown = JSON.parse(JSON.stringify(journalToJson(record)));
     expect(journalFromJson(json)).toEqual(record);
-    expect(journalFromJson({ ...journalToJson(record), form: 99 })?.from).toBe(100);
+    const none = { identifiers: new Set<string>(), begins: [], signs: [] };
+    const forms = [formOf(undefined), formOf(none), formOf({ ...none, identifiers: new Set(['kata']) }), formOf({ ...none, begins: ['kata'] })];
+    expect(new Set(forms).size).toBe(4);
+    expect(forms.map((form) => doneBefore(record, form))).toEqual([150, 100, 100, 100]);
     expect(journalFromJson({ ...journalToJson(record), at: -1 })).toBeUndefined();
   });
 
@@ -132,7 +143,8 @@ describe('places', () => {
 });
 
 describe('gaps', () => {
-  const entry = (number: number, series = 'a'): JournalEntry => ({ cursor: `s=${series.repeat(32)};i=${number.toString(16)};b=${'b'.repeat(32)};m=5;t=${number.toString(16)};x=7`, names: [], values: [], cut: [] });
+  const entry = (number: number, series = 'a', ...fields: readonly (readonly [string, string])[]): JournalEntry =>
+    entryWith(`s=${series.repeat(32)};i=${number.toString(16)};b=${'b'.repeat(32)};m=5;t=${number.toString(16)};x=7`, ...fields);
 
   test('numbers left out are counted where all entries are read, once we are there; another series is no gap', () => {
     const log = new Journal();
@@ -161,10 +173,10 @@ describe('gaps', () => {
   test('J6: what journald left out is counted by its markers', () => {
     const log = new Journal();
     const gaps = new Gaps('journal', log.log, false, () => undefined);
-    const marker = (transport: string): JournalEntry => ({
-      ...entry(1), names: ['MESSAGE_ID', 'N_DROPPED', '_SYSTEMD_UNIT', '_TRANSPORT', 'MESSAGE'],
-      values: ['a596d6fe7bfa4994828e72309e95d61e', '42', 'systemd-journald.service', transport, 'Suppressed 42 messages from containerd.service'],
-    });
+    const marker = (transport: string): JournalEntry => entry(
+      1, 'a', ['MESSAGE_ID', 'a596d6fe7bfa4994828e72309e95d61e'], ['N_DROPPED', '42'], ['_SYSTEMD_UNIT', 'systemd-journald.service'], ['_TRANSPORT', transport],
+      ['MESSAGE', 'Suppressed 42 messages from containerd.service'],
+    );
     gaps.entry(marker('driver'), true);
     gaps.entry(marker('journal'), true); // anybody can write that
     expect([gaps.counters.suppressed, log.find('journal_suppressed')?.fields['unit']]).toEqual([42, 'containerd.service']);

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock, Intake, SourceId, SourceInfo, Gap } from '../../src/model/source.ts';
 import { sourceId } from '../../src/model/source.ts';
 import { nanos, steady } from '../../src/model/time.ts';
-import type { Steady } from '../../src/model/time.ts';
+import type { Nanos, Steady } from '../../src/model/time.ts';
 import { Follower } from '../../src/sources/follow.ts';
 import type { FollowerSettings, FollowOptions } from '../../src/sources/follow.ts';
 import type { FollowPattern } from '../../src/sources/pattern.ts';
@@ -60,6 +60,7 @@ export interface FakeSource {
   readonly lines: FakeLine[];
   readonly gaps: Gap[];
   readonly overlong: { readonly head: number; readonly offset: number; readonly length: number }[];
+  readonly passed: { readonly lines: number; readonly first: Nanos; readonly last: Nanos }[];
   state: 'begun' | 'behind' | 'end' | 'ended';
   endSteady: Steady | undefined;
   pin: number | undefined;
@@ -72,7 +73,7 @@ export class FakeIntake implements Intake {
   bytes = 0;
 
   begin(info: SourceInfo): SourceId {
-    this.sources.push({ info, lines: [], gaps: [], overlong: [], state: 'begun', endSteady: undefined, pin: undefined, awaited: false });
+    this.sources.push({ info, lines: [], gaps: [], overlong: [], passed: [], state: 'begun', endSteady: undefined, pin: undefined, awaited: false });
     return sourceId(this.sources.length - 1);
   }
 
@@ -93,6 +94,10 @@ export class FakeIntake implements Intake {
 
   gap(source: SourceId, gap: Gap): void {
     this.#open(source).gaps.push(gap);
+  }
+
+  passed(source: SourceId, lines: number, first: Nanos, last: Nanos): void {
+    this.#open(source).passed.push({ lines, first, last });
   }
 
   atEnd(source: SourceId, now: Steady): void {

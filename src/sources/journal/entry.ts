@@ -4,21 +4,54 @@
  * after a restart must have the same bytes.
  */
 
-export interface JournalEntry {
+/** Most entries of a journal are nobody's business here: of those only the few fields are made texts that tell so. */
+export class JournalEntry {
   /** journalctl's name of the entry's place; undefined where none is told. */
   cursor: string | undefined;
-  readonly names: string[];
-  readonly values: string[];
+  readonly names: string[] = [];
   /** Fields that were too long to be kept, by name. */
-  readonly cut: string[];
+  readonly cut: string[] = [];
+  readonly #texts: (string | undefined)[] = [];
+  /** Where the fields begin and end that are no texts yet. */
+  readonly #places: number[] = [];
+  #data: Buffer = NOTHING;
+
+  add(name: string, text: string): void {
+    this.names.push(name);
+    this.#texts.push(text);
+    this.#places.push(0, 0);
+  }
+
+  /** A field that stands in `data[from, to)`, which must not change before `keep`. All such fields of an entry stand in the same bytes. */
+  lay(name: string, data: Buffer, from: number, to: number): void {
+    this.#data = data;
+    this.names.push(name);
+    this.#texts.push(undefined);
+    this.#places.push(from, to);
+  }
+
+  /** The text of a field by its place. */
+  text(at: number): string {
+    return (this.#texts[at] ??= this.#data.utf8Slice(this.#places[2 * at] ?? 0, this.#places[2 * at + 1] ?? 0));
+  }
+
+  get values(): string[] {
+    return this.names.map((_, at) => this.text(at));
+  }
+
+  /** The bytes are going to change. */
+  keep(): void {
+    for (let at = 0; at < this.names.length; at++) this.text(at);
+    this.#data = NOTHING;
+  }
 }
 
-export const emptyEntry = (): JournalEntry => ({ cursor: undefined, names: [], values: [], cut: [] });
+const NOTHING = Buffer.alloc(0);
 
 /** The first value of a field; undefined: it has none. */
-export function fieldOf({ names, values }: JournalEntry, name: string): string | undefined {
-  const at = names.indexOf(name);
-  return at < 0 ? undefined : values[at];
+export function fieldOf(entry: JournalEntry, name: string): string | undefined {
+  const at = entry.names.indexOf(name);
+  return at < 0 ? undefined : entry.text(at);
 }
 
 /** Of a name with an underscore in front, which journald vouches for, only what is of use: a command line may hold secrets. */
@@ -38,12 +71,12 @@ export const MOST_FIELDS = 200;
  * The entry as one line with its end: a JSON object as journalctl writes it, names in order, a field that stands several times as a list.
  * What is no text in UTF-8 has U+FFFD in its place already.
  */
-export function lineOf({ names, values }: JournalEntry): string {
+export function lineOf(entry: JournalEntry): string {
   let line = '';
-  for (const { key, at, more } of shapeOf(names)) {
+  for (const { key, at, more } of shapeOf(entry.names)) {
     line += `${line === '' ? '{' : ','}${key}`;
-    if (more.length === 0) line += JSON.stringify(values[at] ?? '');
-    else line += `[${[at, ...more].map((each) => JSON.stringify(values[each] ?? '')).join(',')}]`;
+    if (more.length === 0) line += JSON.stringify(entry.text(at));
+    else line += `[${[at, ...more].map((each) => JSON.stringify(entry.text(each))).join(',')}]`;
   }
   return line === '' ? '{}\n' : `${line}}\n`;
 }

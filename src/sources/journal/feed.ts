@@ -1,4 +1,7 @@
 import type { Intake, SourceId } from '../../model/source.ts';
+import { nanos } from '../../model/time.ts';
+import type { Nanos } from '../../model/time.ts';
+import type { Writers } from '../../model/writers.ts';
 import { OVERLONG_HEAD } from '../lines.ts';
 import { fieldOf, lineOf } from './entry.ts';
 import type { JournalEntry } from './entry.ts';
@@ -18,6 +21,13 @@ export interface Mine {
   readonly boot: string | undefined;
 }
 
+/** Entries of which no line is made: how many since the last flush, and when the first and the last were written, in microseconds since the epoch. */
+interface Passed {
+  count: number;
+  first: string;
+  last: string;
+}
+
 /** Hands entries over as lines, and knows where each stands. Lines are gathered until `flush`. */
 export class Feed {
   readonly counters = { entries: 0, own: 0, other_machine: 0, fields_cut: 0, bytes: 0 };
@@ -30,16 +40,20 @@ export class Feed {
   #at: number;
   /** Lines before this place were done with by the last run. */
   #from: number;
+  readonly #writers: Writers | undefined;
+  readonly #passed: Passed = { count: 0, first: '', last: '' };
   #lines: string[] = [];
   #cursor: string | undefined;
 
-  constructor(intake: Intake, source: SourceId, mine: Mine, first: Mark, from = first.at) {
+  /** @param writers whose entries are lines; undefined: anybody's. */
+  constructor(intake: Intake, source: SourceId, mine: Mine, first: Mark, from = first.at, writers?: Writers) {
     this.#intake = intake;
     this.#source = source;
     this.#mine = mine;
     this.marks = new Marks(first);
     this.#at = first.at;
     this.#from = from;
+    this.#writers = writers;
   }
 
   take(entry: JournalEntry): void {
@@ -47,8 +61,17 @@ export class Feed {
     if (entry.cut.length > 0) this.counters.fields_cut += entry.cut.length;
     if (this.#isOwn(entry)) this.counters.own += 1;
     else if (this.#mine.machine !== undefined && (fieldOf(entry, '_MACHINE_ID') ?? this.#mine.machine) !== this.#mine.machine) this.counters.other_machine += 1;
+    else if (this.#writers !== undefined && !this.pieces.continues(entry) && isForeign(entry, this.#writers)) this.#pass(entry);
     else for (const whole of this.pieces.add(entry)) this.#line(whole);
     this.#cursor = entry.cursor ?? this.#cursor;
+  }
+
+  #pass(entry: JournalEntry): void {
+    const passed = this.#passed;
+    const at = fieldOf(entry, '__REALTIME_TIMESTAMP') ?? passed.last;
+    if (passed.count === 0) passed.first = at;
+    passed.last = at;
+    passed.count += 1;
   }
 
   #isOwn(entry: JournalEntry): boolean {
@@ -104,6 +127,7 @@ export class Feed {
   }
 
   #give(): void {
+    this.#givePassed();
     if (this.#lines.length === 0) return;
     const bytes = Buffer.from(this.#lines.join(''));
     this.#lines = [];
@@ -111,4 +135,25 @@ export class Feed {
     this.#intake.read(this.#source, bytes, bytes.length, this.#at);
     this.#at += bytes.length;
   }
+
+  /** Before the lines between them: where the source stands its last line tells, which is never ahead of the entry that was read last. */
+  #givePassed(): void {
+    const { count, first, last } = this.#passed;
+    if (count === 0) return;
+    this.#passed.count = 0;
+    this.#intake.passed(this.#source, count, momentOf(first), momentOf(last));
+  }
+}
+
+const momentOf = (micros: string): Nanos => nanos(/^\d{1,16}$/.test(micros) ? BigInt(micros) * 1_000n : 0n);
+
+/** Nobody names its writer, and it begins as no record does. One whose writer is not known may be anybody's. */
+function isForeign(entry: JournalEntry, { identifiers, begins, signs }: Writers): boolean {
+  const writer = fieldOf(entry, 'SYSLOG_IDENTIFIER') ?? fieldOf(entry, '_COMM');
+  if (writer === undefined || identifiers.has(writer)) return false;
+  for (const sign of signs) if (entry.names.includes(sign)) return false;
+  const message = fieldOf(entry, 'MESSAGE');
+  if (message === undefined) return true;
+  for (const begin of begins) if (message.startsWith(begin)) return false;
+  return true;
 }

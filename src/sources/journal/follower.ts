@@ -7,6 +7,7 @@ import { Gaps } from './gaps.ts';
 import { NOWHERE } from './marks.ts';
 import { probeJournal } from './probe.ts';
 import type { Probe } from './probe.ts';
+import { doneBefore, formOf } from './record.ts';
 import type { JournalRecord } from './record.ts';
 import { isWhole, keyOf, nameOf } from './selection.ts';
 import { Session } from './session.ts';
@@ -112,7 +113,7 @@ export class JournalFollower {
     if (this.#feed === undefined || this.#source === undefined) return this.#saved;
     const pinned = this.#settings.intake.pinned(this.#source);
     const mark = this.#feed.marks.before(pinned);
-    return { key: keyOf(this.#settings.selection), name: this.name, mark, from: Math.max(mark.at, pinned ?? mark.at), since: this.#since };
+    return { key: keyOf(this.#settings.selection), name: this.name, mark, from: Math.max(mark.at, pinned ?? mark.at), form: formOf(this.#settings.writers), since: this.#since };
   }
 
   /** Why it is not read at the moment; undefined: it is. */
@@ -160,12 +161,13 @@ export class JournalFollower {
 
   #begin(): void {
     if (this.#feed !== undefined) return;
-    const { intake, selection, runtime, scheme, lateness, mine } = this.#settings;
+    const { intake, selection, runtime, scheme, lateness, mine, writers } = this.#settings;
     this.#source = intake.begin({
       key: keyOf(selection), name: this.name, fresh: this.#saved === undefined, rank: 0, journal: true, lateness,
       ...(runtime !== undefined && { runtime }), ...(scheme !== undefined && { scheme }),
     });
-    this.#feed = new Feed(intake, this.#source, mine, this.#saved?.mark ?? NOWHERE, this.#saved?.from);
+    const from = this.#saved && doneBefore(this.#saved, formOf(writers));
+    this.#feed = new Feed(intake, this.#source, mine, this.#saved?.mark ?? NOWHERE, from, writers);
   }
 
   /** Reads what is there to its end. */

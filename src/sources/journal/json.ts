@@ -1,21 +1,17 @@
 /** Reads what `journalctl -o json` writes: an object a line, bytes that are no text as a list of numbers, a field that stands several times as a list. */
-import { emptyEntry, isKept, MOST_FIELDS } from './entry.ts';
-import type { JournalEntry } from './entry.ts';
+import { isKept, JournalEntry, MOST_FIELDS } from './entry.ts';
 
 /** @returns undefined for a line that is none of journalctl's. */
 export function entryOf(line: string): JournalEntry | undefined {
   const object = parse(line);
   if (object === undefined || !('__REALTIME_TIMESTAMP' in object)) return undefined;
-  const entry = emptyEntry();
+  const entry = new JournalEntry();
   for (const [name, value] of Object.entries(object)) {
     if (name === '__CURSOR' && typeof value === 'string') entry.cursor = value;
     if (!isKept(name)) continue;
     const texts = textsOf(value);
     if (texts.length === 0 || entry.names.length + texts.length > MOST_FIELDS) entry.cut.push(name);
-    else for (const text of texts) {
-      entry.names.push(name);
-      entry.values.push(text);
-    }
+    else for (const text of texts) entry.add(name, text);
   }
   return entry;
 }

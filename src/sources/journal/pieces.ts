@@ -2,8 +2,7 @@
  * journald cuts a line of a service's output that is longer than LineMax (48 KiB by default) into several entries of the same stream; all but the
  * last say `_LINE_BREAK=line-max`. They are one line again here.
  */
-import { fieldOf } from './entry.ts';
-import type { JournalEntry } from './entry.ts';
+import { fieldOf, JournalEntry } from './entry.ts';
 import { MOST_MESSAGE } from './export.ts';
 
 /** Lines under way at once; beyond, the oldest is given as far as it came. */
@@ -24,15 +23,21 @@ export class Pieces {
     return this.#begun.size > 0;
   }
 
+  /** Whether it goes on with a line that has begun. */
+  continues(entry: JournalEntry): boolean {
+    return this.#begun.size > 0 && this.#begun.has(streamOf(entry));
+  }
+
   /** @returns entries that are whole now: this one, or the line whose last piece it is. */
   add(entry: JournalEntry): readonly JournalEntry[] {
     const cut = fieldOf(entry, '_LINE_BREAK') === 'line-max';
     if (!cut && this.#begun.size === 0) return [entry];
-    const stream = `${fieldOf(entry, '_STREAM_ID') ?? ''} ${fieldOf(entry, '_BOOT_ID') ?? ''} ${fieldOf(entry, '_PID') ?? ''}`;
+    const stream = streamOf(entry);
     const text = fieldOf(entry, 'MESSAGE');
     const begun = this.#begun.get(stream);
     if (text === undefined || (begun === undefined && !cut)) return [entry];
     this.counters.line_pieces += 1;
+    if (begun === undefined) entry.keep();
     const one = begun ?? { first: entry, texts: [], length: 0 };
     one.texts.push(text);
     one.length += text.length;
@@ -67,10 +72,14 @@ export class Pieces {
   }
 }
 
+const streamOf = (entry: JournalEntry): string => `${fieldOf(entry, '_STREAM_ID') ?? ''} ${fieldOf(entry, '_BOOT_ID') ?? ''} ${fieldOf(entry, '_PID') ?? ''}`;
+
 /** The first piece with the text of all: its time is the line's. */
 function joined({ first, texts }: Begun): JournalEntry {
-  const at = first.names.indexOf('MESSAGE');
-  const values = [...first.values];
-  values[at] = texts.join('');
-  return { ...first, values };
+  const whole = new JournalEntry();
+  whole.cursor = first.cursor;
+  whole.cut.push(...first.cut);
+  const message = first.names.indexOf('MESSAGE');
+  for (const [at, name] of first.names.entries()) whole.add(name, at === message ? texts.join('') : first.text(at));
+  return whole;
 }

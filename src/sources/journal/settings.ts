@@ -1,5 +1,6 @@
 import type { Duration } from '../../model/time.ts';
 import type { Clock, Intake } from '../../model/source.ts';
+import type { Writers } from '../../model/writers.ts';
 import type { Log } from '../report.ts';
 import type { Mine } from './feed.ts';
 import type { JournalRecord } from './record.ts';
@@ -13,6 +14,8 @@ export interface JournalSettings {
   /** What the last run saved. */
   readonly records: readonly JournalRecord[];
   readonly mine: Mine;
+  /** Whose entries are handed over; undefined: anybody's. */
+  readonly writers?: Writers;
   /** How late an entry may come out of journalctl after it was written. */
   readonly lateness: Duration;
   /** At first sight older entries are not asked for (microseconds since the epoch). */
