@@ -21,6 +21,8 @@ export interface Event {
   readonly handle: string | undefined;
   /** A process by another name, which this line tells: the exec whose shim will speak of it. */
   readonly also: string | undefined;
+  /** The boot of the host that it was written in, where its carrier vouches for that: processes of two boots are two. */
+  readonly boot: string | undefined;
   /** What its process does: `create`, `kill`. */
   readonly command: string | undefined;
   /** Where it stood: for pins and cuts, never for a trace. */
@@ -80,6 +82,10 @@ export class PlainEvent implements Event {
     return undefined;
   }
 
+  get boot(): undefined {
+    return undefined;
+  }
+
   get command(): undefined {
     return undefined;
   }
@@ -91,8 +97,12 @@ export interface Telling {
   readonly container: string | undefined;
   readonly handle: string | undefined;
   readonly also: string | undefined;
+  readonly boot: string | undefined;
   readonly command: string | undefined;
 }
+
+/** Two lines may be of one boot: a line of text says nothing of it. */
+export const mayBeSameBoot = (a: string | undefined, b: string | undefined): boolean => a === undefined || b === undefined || a === b;
 
 /** Where a line stood. */
 export type Place = Pick<Event, 'source' | 'rank' | 'offset' | 'row' | 'kept'>;
@@ -107,6 +117,7 @@ export class ToldEvent implements Event {
   container: string | undefined;
   readonly handle: string | undefined;
   readonly also: string | undefined;
+  readonly boot: string | undefined;
   readonly command: string | undefined;
   readonly source: SourceId;
   readonly rank: number;
@@ -126,6 +137,7 @@ export class ToldEvent implements Event {
     this.container = telling.container;
     this.handle = telling.handle;
     this.also = telling.also;
+    this.boot = telling.boot;
     this.command = telling.command;
     this.source = place.source;
     this.rank = place.rank;

@@ -1,6 +1,7 @@
 /** Which of a life's open episodes a line belongs to, where lines name processes, containers and sandboxes. */
 import { between } from '../model/time.ts';
 import type { CompiledEpisode, CompiledRuntime } from './compile.ts';
+import { mayBeSameBoot } from './event.ts';
 import type { Event } from './event.ts';
 import { partsOf } from './judge.ts';
 import type { OpenEpisode } from './open.ts';
@@ -12,7 +13,7 @@ const hadOpened = (episode: OpenEpisode, { time, step }: Event): boolean => epis
 export function sameOpener(episode: OpenEpisode, event: Event, container: string): boolean {
   if (episode.container !== container) return false;
   if (episode.opened === event.time) return true;
-  if (event.handle === undefined || !episode.has(event.handle)) return false;
+  if (event.handle === undefined || !episode.has(event.handle, event.boot)) return false;
   const first = episode.events.find((other) => other.spelling === event.spelling && other.handle === event.handle);
   if (first === undefined) return false;
   const apart = first.time < event.time ? between(first.time, event.time) : between(event.time, first.time);
@@ -22,7 +23,7 @@ export function sameOpener(episode: OpenEpisode, event: Event, container: string
 /** The episode under way that an opener goes on with: the same stop, or the start of the sandbox that its container starts in. */
 export function goesOn(open: readonly OpenEpisode[], rule: CompiledEpisode, event: Event, container: string): OpenEpisode | undefined {
   const mine = open.filter((episode) => episode.rule === rule && episode.kind !== 'stray');
-  const lost = event.handle === undefined ? undefined : mine.find((episode) => episode.kind === 'inside' && event.handle !== undefined && episode.has(event.handle));
+  const lost = event.handle === undefined ? undefined : mine.find((episode) => episode.kind === 'inside' && event.handle !== undefined && episode.has(event.handle, event.boot));
   if (lost !== undefined) {
     if (event.time < lost.opened) lost.kind = 'start';
     return lost;
@@ -45,11 +46,11 @@ const hasOpenPart = (episode: OpenEpisode, container: string): boolean => {
  * latest; one that knows only the sandbox, to the episode that asked for what it answers, else to the latest.
  */
 export function homeOf(runtime: CompiledRuntime, open: readonly OpenEpisode[], event: Event): OpenEpisode | undefined {
-  const { container, handle } = event;
+  const { container, handle, boot } = event;
   const [only] = open;
-  if (open.length === 1 && only !== undefined && handle !== undefined && only.has(handle) && hadOpened(only, event)) return only;
+  if (open.length === 1 && only !== undefined && handle !== undefined && only.has(handle, boot) && hadOpened(only, event)) return only;
   if (handle !== undefined && !begunBefore(open, event)) {
-    const own = open.findLast((episode) => episode.has(handle) && (episode.kind === 'inside' || hadOpened(episode, event)));
+    const own = open.findLast((episode) => episode.has(handle, boot) && (episode.kind === 'inside' || hadOpened(episode, event)));
     if (own !== undefined) return own;
   }
   const there = open.filter((episode) => episode.kind !== 'stray' && hadOpened(episode, event));
@@ -65,8 +66,8 @@ export function homeOf(runtime: CompiledRuntime, open: readonly OpenEpisode[], e
 }
 
 /** A use of the handle that was seen to begin earlier: this line begins another one, of which no episode knows yet. */
-const begunBefore = (open: readonly OpenEpisode[], { spelling, handle, time }: Event): boolean =>
-  spelling.renews && open.some((episode) => episode.events.some((other) => other.spelling === spelling && other.handle === handle && other.time < time));
+const begunBefore = (open: readonly OpenEpisode[], { spelling, handle, boot, time }: Event): boolean =>
+  spelling.renews && open.some((episode) => episode.events.some((other) => other.spelling === spelling && other.handle === handle && mayBeSameBoot(other.boot, boot) && other.time < time));
 
 /** The rule whose processes do this; undefined: a command that measures nothing of its own (state) goes wherever its container is. */
 function ruleOf({ episodes }: CompiledRuntime, command: string): CompiledEpisode | undefined {

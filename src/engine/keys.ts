@@ -5,6 +5,7 @@
  */
 import { between } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
+import { mayBeSameBoot } from './event.ts';
 import type { Event } from './event.ts';
 import type { Named } from './whom.ts';
 
@@ -14,6 +15,7 @@ interface Use {
   last: Nanos;
   /** Its first line was seen: what comes before is an earlier use's. */
   begun: boolean;
+  boot: string | undefined;
   container: string | undefined;
   sandbox: string | undefined;
   /** Its lines until it is known whose they are. */
@@ -91,18 +93,23 @@ export class Keys {
     }
     if (event.spelling.renews) return this.#renew(uses, event);
     // A line may be some of a second older than its process' first where one file writes whole seconds.
-    const use = uses.findLast((one) => one.first <= time + BigInt(event.step)) ?? uses.find((one) => !one.begun);
-    if (use === undefined) return begin(uses, time, false);
+    const own = (one: Use): boolean => mayBeSameBoot(one.boot, event.boot);
+    const use = uses.findLast((one) => own(one) && one.first <= time + BigInt(event.step)) ?? uses.find((one) => own(one) && !one.begun);
+    if (use === undefined) return begin(uses, event, false);
+    use.boot ??= event.boot;
     if (time > use.last) use.last = time;
     else if (time < use.first) use.first = time;
     return use;
   }
 
-  #renew(uses: Use[], { time, step }: Event): Use {
-    const close = (one: Use): boolean => one.begun && (one.first <= time ? between(one.first, time) : between(time, one.first)) < Math.max(step, 1_000);
-    const same = uses.find(close) ?? uses.find((one) => !one.begun && one.last >= time);
-    if (same === undefined) return begin(uses, time, true);
+  #renew(uses: Use[], event: Event): Use {
+    const { time, step, boot } = event;
+    const own = (one: Use): boolean => mayBeSameBoot(one.boot, boot);
+    const close = (one: Use): boolean => own(one) && one.begun && (one.first <= time ? between(one.first, time) : between(time, one.first)) < Math.max(step, 1_000);
+    const same = uses.find(close) ?? uses.find((one) => own(one) && !one.begun && one.last >= time);
+    if (same === undefined) return begin(uses, event, true);
     same.begun = true;
+    same.boot ??= boot;
     if (time < same.first) same.first = time;
     return same;
   }
@@ -159,8 +166,8 @@ export class Keys {
   }
 }
 
-function begin(uses: Use[], time: Nanos, begun: boolean): Use {
-  const use: Use = { first: time, last: time, begun, container: undefined, sandbox: undefined, waiting: [] };
+function begin(uses: Use[], { time, boot }: Event, begun: boolean): Use {
+  const use: Use = { first: time, last: time, begun, boot, container: undefined, sandbox: undefined, waiting: [] };
   const at = uses.findIndex((one) => one.first > time);
   if (at < 0) uses.push(use);
   else uses.splice(at, 0, use);

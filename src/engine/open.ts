@@ -2,7 +2,7 @@
 import { after, between, duration } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { CompiledEpisode, CompiledRuntime, Spelling } from './compile.ts';
-import { PlainEvent, sortEvents } from './event.ts';
+import { mayBeSameBoot, PlainEvent, sortEvents } from './event.ts';
 import type { Event } from './event.ts';
 import { completion, quiet, reachOf } from './judge.ts';
 import { decide } from './scheme.ts';
@@ -14,7 +14,7 @@ import type { Tombstone } from './tombstone.ts';
 const LONGEST = duration(600_000_000_000);
 /** More events than any honest start has, unless the runtime asks for more: what goes beyond is cut, marked and counted. */
 export const MOST_EVENTS = 1_024;
-const BEGUN: ReadonlySet<string> = new Set();
+const BEGUN: ReadonlyMap<string, string | undefined> = new Map();
 
 /**
  * start: begun by an opener. continuation: the rest of a start that was settled as created or incomplete.
@@ -34,8 +34,8 @@ export class OpenEpisode {
   /** The life it is part of: a sandbox, or a container alone. */
   readonly subject: string;
   readonly container: string;
-  /** Its processes, where the runtime's lines name them. */
-  #handles: ReadonlySet<string> | Set<string> = BEGUN;
+  /** Its processes, where the runtime's lines name them, each with its boot where that is known. */
+  #handles: ReadonlyMap<string, string | undefined> = BEGUN;
   kind: EpisodeKind;
   opened: Nanos;
   events: Event[] = [];
@@ -90,8 +90,8 @@ export class OpenEpisode {
     }
     if (event.time < (events[events.length - 1]?.time ?? event.time)) this.#sorted = false;
     events.push(event);
-    if (event.handle !== undefined) this.#name(event.handle);
-    if (event.also !== undefined) this.#name(event.also);
+    if (event.handle !== undefined) this.#name(event.handle, event.boot);
+    if (event.also !== undefined) this.#name(event.also, event.boot);
     this.#decision = undefined; // a line that bounds nothing may still tell the version
     this.changed ||= this.runtime.keyed; // processes live on in lines that bound nothing
     if (event.spelling.loose) return true;
@@ -102,14 +102,15 @@ export class OpenEpisode {
     return true;
   }
 
-  #name(handle: string): void {
-    if (this.#handles === BEGUN) this.#handles = new Set([handle]);
-    else if (this.#handles instanceof Set) this.#handles.add(handle);
+  #name(handle: string, boot: string | undefined): void {
+    if (this.#handles.has(handle) && (boot === undefined || this.#handles.get(handle) !== undefined)) return;
+    if (this.#handles === BEGUN) this.#handles = new Map([[handle, boot]]);
+    else if (this.#handles instanceof Map) this.#handles.set(handle, boot);
   }
 
-  /** Whether this process is one of its own. */
-  has(handle: string): boolean {
-    return this.#handles.has(handle);
+  /** Whether this process of this boot is one of its own. */
+  has(handle: string, boot: string | undefined): boolean {
+    return this.#handles.has(handle) && mayBeSameBoot(this.#handles.get(handle), boot);
   }
 
   /** Gives up its container's events from `moment` on: they belong to a start that began then. */
@@ -223,7 +224,7 @@ export class OpenEpisode {
 
 /** One line, whether it was read once or in two logs that write it differently (a journal as text and as JSON). */
 const same = (a: Event, b: Event): boolean =>
-  a.spelling === b.spelling && a.time === b.time && a.handle === b.handle && a.container === b.container && !twoOfASecond(a, b) && (a.line === b.line || sameHoles(a.holes, b.holes));
+  a.spelling === b.spelling && a.time === b.time && a.handle === b.handle && mayBeSameBoot(a.boot, b.boot) && a.container === b.container && !twoOfASecond(a, b) && (a.line === b.line || sameHoles(a.holes, b.holes));
 
 /** A writer of whole seconds writes the same more than once within one. */
 const twoOfASecond = (a: Event, b: Event): boolean => a.step > 1 && a.source === b.source && a.offset !== b.offset;

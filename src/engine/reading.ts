@@ -47,6 +47,8 @@ export interface Proof {
 
 /** Syslog's name of the writer, where a line has one: it tells a line of another program from one that no rule knows. */
 const IDENTIFIER = 'syslog.identifier';
+/** The boot of the host, as journald vouches for it. */
+const BOOT = 'syslog.boot';
 const ANOTHER = 'another program';
 const JOURNALD = 'systemd-journal';
 const LEFT_OUT = 'left out by journald';
@@ -81,6 +83,7 @@ export class Reading {
   #row: number | undefined;
   #begun = false;
   readonly #refused: Refused[] = [];
+  #boot: string | undefined;
   readonly #taker: Taker;
   readonly #shift: bigint | undefined;
   constructor(
@@ -267,12 +270,20 @@ export class Reading {
       container,
       handle: firstTold(other === undefined || other.handles.length === 0 ? own.handles : other.handles, entry, holes),
       also: told(other?.also, entry, holes),
+      boot: this.#bootOf(entry),
       command: told(other?.command, entry, holes) ?? (source.command === undefined ? undefined : entry.get(source.command)),
     };
     const named = whom(own.sandbox, other, entry, holes);
     const from = this.#arena.keep(this.#bytes, this.#start, this.#end);
     const event = new ToldEvent(time, entry, spelling, telling, at, this.#arena.bytes, from, this.#end - this.#start);
     return this.#taker.line(event, named, source.runtime, this);
+  }
+
+  /** One text for all lines of a boot. */
+  #bootOf(entry: Entry): string | undefined {
+    const boot = entry.get(BOOT);
+    if (boot !== this.#boot) this.#boot = boot;
+    return this.#boot;
   }
 
   /** Whether a start seen at this time, but not its beginning, may have begun before the first line of the log. */

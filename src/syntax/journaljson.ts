@@ -1,6 +1,6 @@
 /**
  * The journal as `journalctl -o json` exports it (systemd.journal-fields(7), the JSON of journalctl(1)): an object a line, the record in
- * `MESSAGE`. A logrus record there is read as if it stood alone, by its own time; syslog.identifier, syslog.pid and syslog.host are what
+ * `MESSAGE`. A logrus record there is read as if it stood alone, by its own time; syslog.identifier, .pid, .host and .boot are what
  * journald vouches for, whatever a record says of itself (kata-shim's pid is 1). Any other message is an entry too, at the moment journald
  * took it, to the microsecond: its text is `journal.message`.
  */
@@ -24,9 +24,10 @@ const FIELDS: Readonly<Record<HeadPart, readonly string[]>> = {
   identifier: ['SYSLOG_IDENTIFIER', '_COMM'],
   pid: ['_PID', 'SYSLOG_PID'],
   host: ['_HOSTNAME'],
+  boot: ['_BOOT_ID'],
 };
 
-const PARTS: ReadonlyMap<string, HeadPart> = new Map([['syslog.identifier', 'identifier'], ['syslog.pid', 'pid'], ['syslog.host', 'host']]);
+const PARTS: ReadonlyMap<string, HeadPart> = new Map([['syslog.identifier', 'identifier'], ['syslog.pid', 'pid'], ['syslog.host', 'host'], ['syslog.boot', 'boot']]);
 
 class JournalFields implements Head {
   fields: Fields = NO_FIELDS;

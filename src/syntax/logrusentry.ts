@@ -1,6 +1,6 @@
 /**
  * An entry of a logrus record and of what stands around it. Beside the record's own fields it knows
- *   syslog.identifier, syslog.pid, syslog.host   what stood before the record;
+ *   syslog.identifier, syslog.pid, syslog.host   what stood before the record; syslog.boot where journald tells it;
  *   guest.<name>, guest.guest.<name>             fields of a record inside the record (syntax/guest.ts), and of one inside that;
  *   guest.console, guest.kernel, guest.refused   a console line's text without escapes and stamp; the kernel's seconds; why it is no record;
  *   fields.time                                  a second `time`, whichever way it is written;
@@ -18,7 +18,7 @@ import { readStamp, stepOf } from './stamp.ts';
 const TIME = nameOf('time');
 const MSG = nameOf('msg');
 
-export type HeadPart = 'identifier' | 'pid' | 'host';
+export type HeadPart = 'identifier' | 'pid' | 'host' | 'boot';
 
 /** What syslog or journald say of a record. */
 export interface Head {
@@ -48,6 +48,7 @@ const wanted = new Map<string, Wanted>([
   ['syslog.identifier', wants({ kind: 'prefix', part: 'identifier' })],
   ['syslog.pid', wants({ kind: 'prefix', part: 'pid' })],
   ['syslog.host', wants({ kind: 'prefix', part: 'host' })],
+  ['syslog.boot', wants({ kind: 'prefix', part: 'boot' })],
   ['line.cut', wants({ kind: 'cut' })],
 ]);
 

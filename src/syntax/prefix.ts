@@ -79,6 +79,7 @@ export class Prefix implements Head, Glance {
   }
 
   get(part: HeadPart): string | undefined {
+    if (part === 'boot') return undefined;
     const { start, end } = part === 'identifier' ? this.#identifier : part === 'pid' ? this.#pid : this.#host;
     return this.#found && end > start ? this.#bytes.toString('utf8', start, end) : undefined;
   }

@@ -3,7 +3,7 @@
  * field of the entry, in capitals, the text in `MESSAGE`, read here from `journalctl -o json` by the moment at which journald was given it.
  * Before, and from the agent itself, as one JSON object a line with a time of its own (`ts`), bare or behind what syslog puts before it.
  * Fields go by slog's names (`msg`, `subsystem`, `stream id`) whichever way they were written. Beside them an entry knows
- *   syslog.identifier, syslog.pid, syslog.host      what journald or syslog vouch for;
+ *   syslog.identifier, .pid, .host, .boot           what journald or syslog vouch for;
  *   guest.<name>, guest.console, guest.kernel       what the guest said, where the line passes it on: the agent's object as the whole
  *                                                   text, or a line of the console after `vm console: ` as Rust's Debug writes it.
  */
@@ -22,8 +22,8 @@ const OPEN = 0x7b;
 const MICROSECOND = duration(1_000);
 const CONSOLE = 'vm console: "';
 /** Keys that the journal spells otherwise than in capitals. */
-const NATIVE: ReadonlyMap<string, string> = new Map([['msg', 'MESSAGE'], ['syslog.identifier', 'SYSLOG_IDENTIFIER'], ['syslog.pid', '_PID'], ['syslog.host', '_HOSTNAME']]);
-const HEAD: ReadonlyMap<string, HeadPart> = new Map([['syslog.identifier', 'identifier'], ['syslog.pid', 'pid'], ['syslog.host', 'host']]);
+const NATIVE: ReadonlyMap<string, string> = new Map([['msg', 'MESSAGE'], ['syslog.identifier', 'SYSLOG_IDENTIFIER'], ['syslog.pid', '_PID'], ['syslog.host', '_HOSTNAME'], ['syslog.boot', '_BOOT_ID']]);
+const HEAD: ReadonlyMap<string, HeadPart> = new Map([['syslog.identifier', 'identifier'], ['syslog.pid', 'pid'], ['syslog.host', 'host'], ['syslog.boot', 'boot']]);
 
 const prefix = new Prefix();
 /** Names come from runtime files, never from a log: the maps stay small. */
