@@ -155,7 +155,7 @@ export class Daemon {
   /** Wakes when the next start under way may have settled without a further line. */
   #arm(): void {
     clearTimeout(this.#due);
-    const due = this.#parts.ledger.nextDue();
+    const due = this.#parts.ledger.nextDue(this.#parts.clock);
     if (due === undefined) return;
     const wait = Math.min(Math.max(due - this.#parts.clock.steady(), 1), 2 ** 31 - 1);
     this.#due = setTimeout(() => this.settle(), Math.floor(wait));

@@ -20,14 +20,16 @@ export function look(episode: OpenEpisode, waiting: Waiting, wall: Nanos, now: S
   episode.written = steady(Math.max(told, absent ?? told));
 }
 
-export function hasPassed(episode: OpenEpisode, { behind, atEnd }: Frontier, lateness: Duration, now: Steady): boolean {
+/** Whether every source that may hold lines of it has passed the episode. */
+export function hasPassed(episode: OpenEpisode, { behind, atEnd }: Frontier, now: Steady): boolean {
   if (behind === 'nowhere' || (behind !== undefined && behind <= episode.due)) return false;
-  if (atEnd === undefined || (atEnd !== 'nowhere' && atEnd > episode.due)) return true;
-  return now + TIMER_MS >= dueAt(episode, lateness);
+  const due = dueAt(episode, { atEnd });
+  return due === undefined || now + TIMER_MS >= due;
 }
 
-/** When a source at its end has passed the episode's due time, on the monotonic clock. */
-export function dueAt(episode: OpenEpisode, lateness: Duration): Steady {
-  const wait = between(episode.since, episode.due) + lateness;
-  return steady((episode.written ?? 0) + wait / 1e6);
+/** When the last of the sources at their end has passed the episode's due time, on the monotonic clock; undefined: all have, by what they tell. */
+export function dueAt(episode: OpenEpisode, { atEnd }: Pick<Frontier, 'atEnd'>): Steady | undefined {
+  let latest: Duration | undefined;
+  for (const [lateness, told] of atEnd) if ((told === 'nowhere' || told <= episode.due) && (latest === undefined || lateness > latest)) latest = lateness;
+  return latest === undefined ? undefined : steady((episode.written ?? 0) + (between(episode.since, episode.due) + latest) / 1e6);
 }

@@ -27,6 +27,7 @@ import { OpenEpisode } from './open.ts';
 import type { Waiting } from './open.ts';
 import type { Proof, Reading, Taker } from './reading.ts';
 import { Sources } from './sources.ts';
+import type { Frontier } from './sources.ts';
 import { chooseKept, readKept, storeLines } from './snapshot.ts';
 import type { Tombstone } from './tombstone.ts';
 import type { Verdicts } from './verdicts.ts';
@@ -136,33 +137,43 @@ export class Ledger implements Intake {
   settle(clock: Clock, most = Infinity): Settlement[] {
     const now = clock.steady();
     const wall = clock.now();
-    const frontier = this.#sources.frontier(wall);
-    const lateness = this.#sources.lateness(this.#options.lateness);
+    const frontierOf = this.#frontiers(wall);
     const settled: Settlement[] = [];
     this.unsettled = 0;
     for (const episode of this.#open) {
       if (episode.changed) look(episode, this.#waiting, wall, now, this.#sources);
-      if (episode.cut === undefined && !hasPassed(episode, frontier, lateness, now)) continue;
+      if (episode.cut === undefined && !hasPassed(episode, frontierOf(episode.runtime), now)) continue;
       if (episode.runtime.keyed && episode.cut === undefined && this.#gathering.reorder(episode)) continue;
       const settlement = this.#settleOne(episode);
       if (settlement !== undefined) settled.push(settlement);
       if (settled.length >= most) return settled;
     }
-    this.#lives.expire(frontier, this.#options.patience, this.counts);
+    this.#lives.expire(frontierOf, this.#options.patience, this.counts);
     return settled;
   }
 
   /** The earliest moment at which `settle` may find something without a further line; undefined: nothing is under way. */
-  nextDue(): Steady | undefined {
-    // Only what is read can say more while a source has unread lines.
-    if (this.#sources.behind) return undefined;
+  nextDue(clock: Clock): Steady | undefined {
     let next: Steady | undefined;
-    const lateness = this.#sources.lateness(this.#options.lateness);
+    const frontierOf = this.#frontiers(clock.now());
     for (const episode of this.#open) {
-      const due = episode.written === undefined ? steady(0) : dueAt(episode, lateness);
+      const frontier = frontierOf(episode.runtime);
+      // Only what is read can say more while a source has unread lines.
+      if (frontier.behind !== undefined) continue;
+      const due = episode.written === undefined ? steady(0) : (dueAt(episode, frontier) ?? steady(0));
       if (next === undefined || due < next) next = due;
     }
     return next;
+  }
+
+  /** Each worked out once: a host may have many files. */
+  #frontiers(wall: Nanos): (runtime: CompiledRuntime) => Frontier {
+    const known = new Map<CompiledRuntime, Frontier>();
+    return (runtime) => {
+      const frontier = known.get(runtime) ?? this.#sources.frontier(runtime, wall, this.#options.lateness);
+      known.set(runtime, frontier);
+      return frontier;
+    };
   }
 
   #settleOne(episode: OpenEpisode): Settlement | undefined {

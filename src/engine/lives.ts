@@ -50,10 +50,12 @@ export class Lives {
   }
 
   /** Gives up on lines that waited too long for a name, and counts them. */
-  expire({ behind, atEnd }: Frontier, patience: Duration, counts: Map<Count, number>): void {
-    const reached = behind ?? atEnd;
-    for (const { keys } of this.#known.values()) {
-      if (!keys.idle && reached !== 'nowhere') keys.expire(reached, patience);
+  expire(frontierOf: (runtime: CompiledRuntime) => Frontier, patience: Duration, counts: Map<Count, number>): void {
+    for (const [runtime, { keys }] of this.#known) {
+      if (!keys.idle) {
+        const reached = leastOf(frontierOf(runtime));
+        if (reached !== 'nowhere') keys.expire(reached, patience);
+      }
       if (keys.unattributed > 0) counts.set('unattributed', keys.unattributed);
       if (keys.refused > 0) counts.set('two_sandboxes', keys.refused);
     }
@@ -63,6 +65,14 @@ export class Lives {
   tidy(life: Life): void {
     if (life.idle) this.#known.get(life.runtime)?.lives.delete(life.subject);
   }
+}
+
+/** Where the sources stand: those with unread lines say it, where there are any. */
+function leastOf({ behind, atEnd }: Frontier): Frontier['behind'] {
+  if (behind !== undefined) return behind;
+  let least: Frontier['behind'];
+  for (const told of atEnd.values()) if (told === 'nowhere' || least === undefined || (least !== 'nowhere' && told < least)) least = told;
+  return least;
 }
 
 export const isContainerId = (text: string): boolean => CONTAINER_ID.test(text);

@@ -71,6 +71,7 @@ export class Reading {
   /** Lines need not be in order of their times. */
   earliest: Nanos | undefined;
   #groups: readonly Group[];
+  readonly #runtimes: ReadonlySet<CompiledRuntime>;
   readonly #identifiers: ReadonlySet<string>;
   readonly #foreign: Foreign;
   readonly #arena = new Arena();
@@ -101,8 +102,14 @@ export class Reading {
     const mine = sources.filter((source) => info.runtime === undefined || source.runtime.name === info.runtime);
     const syntaxes = new Set(mine.flatMap((source) => source.syntaxes).filter((syntax) => info.journal !== true || syntax.journal === true));
     this.#groups = [...syntaxes].map((syntax) => ({ syntax, sources: mine.filter((source) => source.syntaxes.includes(syntax)) }));
+    this.#runtimes = new Set(this.#groups.flatMap((group) => group.sources.map((source) => source.runtime)));
     this.#identifiers = new Set(mine.flatMap((source) => source.identifiers));
     this.#foreign = new Foreign(syntaxes, together(mine.map((source) => source.writers)));
+  }
+
+  /** Whether a line that stands here may be one of this runtime's. */
+  mayHold(runtime: CompiledRuntime): boolean {
+    return this.#runtimes.has(runtime);
   }
 
   /** @returns bytes taken: up to and including the last line end. */

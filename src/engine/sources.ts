@@ -3,7 +3,7 @@ import { sourceId } from '../model/source.ts';
 import type { SourceId, SourceInfo, SourceKey } from '../model/source.ts';
 import { after, MILLISECOND } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
-import type { CompiledSource } from './compile.ts';
+import type { CompiledRuntime, CompiledSource } from './compile.ts';
 import { Reading } from './reading.ts';
 import type { Taker } from './reading.ts';
 import { addVerdicts, newVerdicts } from './verdicts.ts';
@@ -23,10 +23,15 @@ interface Source {
 /** The wall clock counts whole milliseconds. */
 const TICK = MILLISECOND;
 
-/** The least log time that sources of a kind have told. undefined: there is no such source. nowhere: one has told none to go by. */
+/** The least log time that sources have told; nowhere: one has told none to go by. */
+type Told = Nanos | 'nowhere';
+
+/** How far the sources stand that may hold lines of one runtime. */
 export interface Frontier {
-  readonly behind: Nanos | 'nowhere' | undefined;
-  readonly atEnd: Nanos | 'nowhere' | undefined;
+  /** Of those with unread lines; undefined: there are none. */
+  readonly behind: Told | undefined;
+  /** Of those at their end, by how late their lines may be. */
+  readonly atEnd: ReadonlyMap<Duration, Told>;
 }
 
 export class Sources {
@@ -102,23 +107,16 @@ export class Sources {
     return false;
   }
 
-  /** How late the latest of them may be. @param usual of those that say nothing of it. */
-  lateness(usual: Duration): Duration {
-    let most = usual;
-    for (const { standing, reading } of this.#open.values()) {
-      const own = reading.info.lateness;
-      if (standing !== 'ended' && own !== undefined && own > most) most = own;
-    }
-    return most;
-  }
-
-  frontier(wall: Nanos): Frontier {
+  /** @param usual how late lines of those may be that say nothing of it. */
+  frontier(runtime: CompiledRuntime, wall: Nanos, usual: Duration): Frontier {
     const come = after(wall, TICK);
-    let behind: Frontier['behind'];
-    let atEnd: Frontier['atEnd'];
+    let behind: Told | undefined;
+    const atEnd = new Map<Duration, Told>();
     for (const { standing, reading } of this.#open.values()) {
+      if (standing === 'ended' || !reading.mayHold(runtime)) continue;
+      const { lateness = usual } = reading.info;
       if (standing === 'behind') behind = earlier(behind, standsAt(reading, come));
-      else if (standing === 'at end') atEnd = earlier(atEnd, standsAt(reading, come));
+      else atEnd.set(lateness, earlier(atEnd.get(lateness), standsAt(reading, come)));
     }
     return { behind, atEnd };
   }
@@ -154,7 +152,7 @@ function standsAt(reading: Reading, come: Nanos): Nanos | undefined {
   return lastTime !== undefined && earliest !== undefined && lastTime > come && earliest <= come ? undefined : lastTime;
 }
 
-function earlier(known: Nanos | 'nowhere' | undefined, time: Nanos | undefined): Nanos | 'nowhere' {
+function earlier(known: Told | undefined, time: Nanos | undefined): Told {
   if (known === 'nowhere' || time === undefined) return 'nowhere';
   return known === undefined || time < known ? time : known;
 }

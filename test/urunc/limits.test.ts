@@ -1,7 +1,9 @@
 /** Too much of something, names that are none, marks at one moment, and what a source is held for. */
 import { describe, expect, test } from 'vitest';
-import { steady } from '../../src/model/time.ts';
-import { clockAt, Feed, MUCH_LATER, newLedger, printed, sorted, tracesOf } from '../support/ledger.ts';
+import { sourceKey } from '../../src/model/source.ts';
+import { duration, steady } from '../../src/model/time.ts';
+import { session } from '../support/katawriter.ts';
+import { clockAt, Feed, KATA1, MUCH_LATER, newLedger, printed, sorted, tracesOf, URUNC } from '../support/ledger.ts';
 import { Random } from '../support/random.ts';
 import { line, start, text } from '../support/uruncwriter.ts';
 import { AT, ID, inOrder, mark, one, read, SECOND } from './small.ts';
@@ -200,10 +202,42 @@ describe('what a source is held for', () => {
     feed.more(1e6);
     ledger.atEnd(feed.id, steady(0));
     expect(ledger.settle(clockAt(end, 1_000))).toEqual([]);
-    expect(ledger.nextDue()).toBe(1_500);
+    expect(ledger.nextDue(clockAt(end, 1_000))).toBe(1_500);
     expect(ledger.settle(clockAt(end, 1_490))).toEqual([]);
     expect(ledger.settle(clockAt(end, 1_500))).toHaveLength(1);
-    expect(ledger.nextDue()).toBe(undefined);
+    expect(ledger.nextDue(clockAt(end, 1_500))).toBe(undefined);
+  });
+
+  test('each source has its own lateness: one that cannot hold its lines holds no start back, read or not', () => {
+    const lines = one('D');
+    const end = lines.at(-1)?.time ?? 0n;
+    for (const standing of ['at its end', 'unread'] as const) {
+      const ledger = newLedger({}, [URUNC, KATA1]);
+      const journal = ledger.begin({ key: sourceKey('j'), name: 'journal', fresh: false, rank: 0, journal: true, lateness: duration(1_500_000_000) });
+      const feed = new Feed(ledger, { log: text(lines) });
+      feed.more(1e6);
+      ledger.atEnd(feed.id, steady(0));
+      if (standing === 'at its end') ledger.atEnd(journal, steady(0));
+      expect(ledger.settle(clockAt(end, 1_000))).toEqual([]);
+      expect(ledger.nextDue(clockAt(end, 1_000))).toBe(1_500);
+      expect(ledger.settle(clockAt(end, 1_500))).toHaveLength(1);
+    }
+  });
+
+  test('one that may hold its lines does, for as long as its own may be late', () => {
+    const { lines } = session(new Random(5), { version: '1.12.1', at: 1_795_216_000_000_000_000n, kind: 'cold', behind: 0n, pid: () => 77 });
+    const end = lines.reduce((latest, { time }) => (time > latest ? time : latest), 0n);
+    const ledger = newLedger({}, [URUNC, KATA1]);
+    const journal = ledger.begin({ key: sourceKey('j'), name: 'journal', fresh: false, rank: 0, journal: true, lateness: duration(1_500_000_000) });
+    const feed = new Feed(ledger, { log: lines.map((each) => `${each.text}\n`).join('') });
+    feed.more(1e7);
+    ledger.atEnd(feed.id, steady(0));
+    ledger.atEnd(journal, steady(0));
+    ledger.settle(clockAt(end, 1_000));
+    const withJournal = ledger.nextDue(clockAt(end, 1_000));
+    ledger.end(journal);
+    const alone = ledger.nextDue(clockAt(end, 1_000));
+    expect((withJournal ?? 0) - (alone ?? 0)).toBe(1_250);
   });
 });
 
