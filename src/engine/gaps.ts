@@ -8,7 +8,7 @@ import type { Nanos } from '../model/time.ts';
 import type { Evidence } from '../model/trace.ts';
 import type { Event } from './event.ts';
 import type { OpenEpisode } from './open.ts';
-import type { Proof } from './reading.ts';
+import type { Proof } from './taker.ts';
 
 /** A gap that touches an episode, and the line that says so, if one does. */
 export interface Touching {

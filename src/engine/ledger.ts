@@ -25,10 +25,11 @@ import { LEDGER_DEFAULTS } from './options.ts';
 import type { Count, LedgerOptions, Settlement } from './options.ts';
 import { OpenEpisode } from './open.ts';
 import type { Waiting } from './open.ts';
-import type { Proof, Reading, Taker } from './reading.ts';
+import type { Reading } from './reading.ts';
 import { Sources } from './sources.ts';
 import type { Frontier } from './sources.ts';
 import { chooseKept, readKept, storeLines } from './snapshot.ts';
+import type { Proof, Taker } from './taker.ts';
 import type { Tombstone } from './tombstone.ts';
 import type { Verdicts } from './verdicts.ts';
 

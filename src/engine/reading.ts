@@ -1,7 +1,7 @@
 /** Lines to events: splits, strips the syntax, asks the runtimes, and gives every line one of four verdicts. */
 import { EARLIEST, LATEST } from '../model/entry.ts';
 import type { Entry, Refusal, Syntax } from '../model/entry.ts';
-import type { Gap, SourceId, SourceInfo } from '../model/source.ts';
+import type { SourceId, SourceInfo } from '../model/source.ts';
 import { between, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource, Match, Spelling } from './compile.ts';
@@ -9,10 +9,11 @@ import { together } from '../model/writers.ts';
 import { Arena } from './arena.ts';
 import { Foreign } from './foreign.ts';
 import { PlainEvent, ToldEvent } from './event.ts';
-import type { Event, Telling } from './event.ts';
+import type { Telling } from './event.ts';
+import { gapOf, leftOut, proofOf } from './leftout.ts';
+import type { Taker } from './taker.ts';
 import type { Holes } from './template.ts';
 import { NOBODY, firstTold, told, whom } from './whom.ts';
-import type { Named } from './whom.ts';
 import { MOST_EXAMPLES, newVerdicts } from './verdicts.ts';
 
 const NEWLINE = 10;
@@ -27,24 +28,10 @@ export interface Refused {
 
 const MOST_REFUSED = 20;
 const EXAMPLE_LENGTH = 200;
-const LONGEST_PROOF = 2_000;
 /** Refusals that say no more than that the line is written otherwise: another syntax' reason says more. */
 const FOREIGN: ReadonlySet<Refusal> = new Set(['not-json', 'not-logfmt']);
 /** Refusals of a line that holds more than one record. */
 const SEVERAL: ReadonlySet<Refusal> = new Set(['records-pasted', 'record-torn']);
-/** Who takes what is read. */
-export interface Taker {
-  /** @returns false: its container's name is none. */
-  line(event: Event, named: Named, runtime: CompiledRuntime, reading: Reading): boolean;
-  gap(gap: Gap, proof: Proof, reading: Reading): void;
-}
-
-/** The line that says so, and its number (0: not known). */
-export interface Proof {
-  readonly row: number;
-  readonly line: string;
-}
-
 /** Syslog's name of the writer, where a line has one: it tells a line of another program from one that no rule knows. */
 const IDENTIFIER = 'syslog.identifier';
 /** The boot of the host, as journald vouches for it. */
@@ -185,18 +172,13 @@ export class Reading {
     this.#refuse(bytes, start, end, offset, malformed ?? 'unknown');
   }
 
-  /** Whether journald says here that lines are missing. One that tells no time was written after the line before it. */
+  /** Whether journald says here that lines are missing. */
   #leftOut(): boolean {
-    for (const { syntax } of this.#groups) {
-      const said = syntax.leftOut?.(this.#bytes, this.#start, this.#end);
-      if (said === undefined) continue;
-      const at = said.time === undefined ? this.lastTime : nanos(said.time + (this.#shift ?? 0n));
-      if (at === undefined) return true;
-      const line = this.#bytes.toString('utf8', this.#start, Math.min(this.#end, this.#start + LONGEST_PROOF));
-      this.#taker.gap({ name: 'rate_limited', from: at, to: at, missing: said.lines, unit: said.unit }, { row: this.#row ?? 0, line }, this);
-      return true;
-    }
-    return false;
+    const said = leftOut(this.#groups.map(({ syntax }) => syntax), this.#bytes, this.#start, this.#end);
+    if (said === undefined) return false;
+    const gap = gapOf(said, this.lastTime, this.#shift);
+    if (gap !== undefined) this.#taker.gap(gap, { row: this.#row ?? 0, line: proofOf(this.#bytes, this.#start, this.#end) }, this);
+    return true;
   }
 
   /** Whether the line at hand is another program's by its look; it is counted then. */

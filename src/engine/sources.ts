@@ -5,7 +5,7 @@ import { after, MILLISECOND } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource } from './compile.ts';
 import { Reading } from './reading.ts';
-import type { Taker } from './reading.ts';
+import type { Taker } from './taker.ts';
 import { addVerdicts, newVerdicts } from './verdicts.ts';
 import type { Verdicts } from './verdicts.ts';
 
