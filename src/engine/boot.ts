@@ -8,13 +8,12 @@ import type { CompiledBoot } from './words.ts';
 
 /** Kernel lines tell seconds since the kernel began; the one that came through quickest tells best when that was. */
 export function bootOf(word: CompiledBoot, { all }: Resolved, clock: GuestClock | undefined, made: Draft[]): void {
-  const to = all.find((line) => line.mark !== undefined && word.to.includes(line.mark));
+  const to = firstOf(word, all);
   if (to === undefined) return;
   const end = clock?.map(to)?.offset ?? to.offset;
   let from: Placed | undefined;
   let begin = Infinity;
   for (const line of all) {
-    if (line.offset > to.offset) break;
     const seconds = line.mark === word.kernel ? Number(line.event.holes?.['kernel']) : NaN;
     if (!Number.isFinite(seconds)) continue;
     from ??= line;
@@ -22,4 +21,13 @@ export function bootOf(word: CompiledBoot, { all }: Resolved, clock: GuestClock 
   }
   if (from === undefined || begin > end) return;
   made.push(draft({ service: word.service, name: word.name, from, to, start: duration(Math.max(0, begin)), end, certainty: 'inferred', credit: 'guest', container: undefined }));
+}
+
+/** The first named is meant, later ones stand in: of lines that come late the first to come need not be the first. */
+function firstOf({ to }: CompiledBoot, all: Resolved['all']): Placed | undefined {
+  for (const mark of to) {
+    const found = all.find((line) => line.mark === mark);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

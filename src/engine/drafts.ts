@@ -5,6 +5,7 @@ import { calls } from './calls.ts';
 import type { GuestClock } from './clock.ts';
 import type { Draft } from './draft.ts';
 import type { Resolved } from './groups.ts';
+import { moveInside } from './inside.ts';
 import { pairsOf } from './pairs.ts';
 import { gapsOf, sessionsOf, stagesOf } from './processes.ts';
 import type { Call } from './joins.ts';
@@ -51,6 +52,7 @@ export function drafts(
   }
   // First of equal stretches: a process of which only one act is seen holds that act.
   for (const word of rule.spans) if (word.kind === 'sessions') made.unshift(...(word.from.length > 0 ? requestsOf(word, rule, resolved) : sessionsOf(word, rule, resolved, made)));
+  for (const word of rule.spans) if (word.kind === 'pairs') moveInside(word, made);
   for (const word of rule.spans) if (word.kind === 'gaps') gapsOf(word, made);
   return made;
 }

@@ -83,6 +83,7 @@ function byProcess(events: readonly Event[], at: Nanos): Resolved {
       continue;
     }
     const group = groupOf(event, mark, groups, latest);
+    if (event.also !== undefined && event.spelling.names?.answered === true) latest.set(event.also, group);
     group.items.push(one);
     group.command ??= event.command;
     group.container ??= event.container;

@@ -118,6 +118,7 @@ export class Keys {
   #lend(handle: string, event: Event, sandbox: string | undefined): void {
     const use = this.#use(handle, event);
     use.sandbox ??= sandbox ?? event.container;
+    if (event.spelling.names?.answered === true) use.container ??= event.container;
   }
 
   #wait(use: Use, event: Event): void {

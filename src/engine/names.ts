@@ -8,17 +8,20 @@ export interface CompiledNames {
   readonly sandbox: Name | undefined;
   readonly handles: readonly Name[];
   readonly also: Name | undefined;
+  /** `also` is the same use of a handle by another name, not another handle of the episode. */
+  readonly answered: boolean;
   readonly alias: Name | undefined;
   readonly command: Name | undefined;
 }
 
 const compileName = (text: string | undefined): Name | undefined => (text === undefined ? undefined : nameTemplate(text));
 
-export const compileNames = ({ container, sandbox, handle, also, alias, command }: Names): CompiledNames => ({
+export const compileNames = ({ container, sandbox, handle, also, answer, alias, command }: Names): CompiledNames => ({
   container: compileName(container),
   sandbox: compileName(sandbox),
   handles: (handle === undefined ? [] : typeof handle === 'string' ? [handle] : handle).map(nameTemplate),
-  also: compileName(also),
+  also: compileName(also ?? answer),
+  answered: answer !== undefined,
   alias: compileName(alias),
   command: compileName(command),
 });

@@ -139,9 +139,11 @@ function ownAttributes({ marked, episode }: Details, draft: Draft): Attributes {
     ['shimtrace.to', to.event.spelling.text],
   ];
   if (!episode.runtime.keyed) return ends;
+  // Of several containers in one trace each span says whose it is.
+  const owner: Attributes = draft.container === undefined || attributes.some(([name]) => name === 'container.id') ? [] : [['container.id', draft.container]];
   const found = marked.get(draft);
   const step = Math.max(from.event.step, to.event.step);
-  const all: Attribute[] = [...attributes, ...ends.filter(([, text]) => text !== '')];
+  const all: Attribute[] = [...owner, ...attributes, ...ends.filter(([, text]) => text !== '')];
   if (found !== undefined) all.push(['shimtrace.finding', found.join(' ')]);
   if (step > 1) all.push(['shimtrace.step_ns', step]);
   if (draft.error !== undefined) all.push(['error.type', 'failed']);

@@ -18,8 +18,10 @@ function pick(wanted: readonly Mark[], marks: Marks): Placed | undefined {
 }
 
 /** A process may write a mark more than once: the first after `from` counts, or the last. */
-function pickAfter({ to, last }: CompiledBetween, items: readonly Placed[], from: Placed): Placed | undefined {
-  const after = items.indexOf(from) + 1;
+function pickAfter({ to, last, over }: CompiledBetween, all: readonly Placed[], from: Placed): Placed | undefined {
+  const after = all.indexOf(from) + 1;
+  const end = over === undefined ? undefined : all.find((item, at) => at >= after && item.mark === over);
+  const items = end === undefined ? all : all.slice(0, all.indexOf(end));
   for (const mark of to) {
     if (last) {
       const found = items.findLast((item, at) => at >= after && item.mark === mark);
@@ -28,7 +30,7 @@ function pickAfter({ to, last }: CompiledBetween, items: readonly Placed[], from
     }
     for (let at = after; at < items.length; at++) if (items[at]?.mark === mark) return items[at];
   }
-  return undefined;
+  return end;
 }
 
 export function stretch(runtime: CompiledRuntime, rule: CompiledBetween, { groups, placed }: Resolved, schemes: readonly number[], clock: GuestClock | undefined, made: Draft[]): void {
@@ -45,8 +47,10 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
   const [meant] = rule.to;
   const cutShort = to === undefined || (!runtime.keyed && to.mark !== meant && meant !== undefined && expected(runtime, schemes, meant));
   const end = cutShort ? lastOf(runtime, rule.service, group, from) : to;
-  if (end === undefined || end.offset < from.offset || (runtime.keyed && cutShort && end.offset === from.offset)) return;
+  if (end === undefined || (runtime.keyed && cutShort && end.offset === from.offset)) return;
   const times = clock === undefined ? undefined : guestTimes(clock, from, end);
+  // Two lines of the guest reach the host in any order; its own times tell theirs.
+  if (times === undefined && end.offset < from.offset) return;
   made.push(draft({
     service: rule.service,
     name: rule.name,
@@ -57,7 +61,8 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
     waits: rule.waits,
     incomplete: cutShort,
     by: rule.by,
-    group: runtime.keyed ? group : undefined,
+    // Lines of no process serve nobody in particular, whomever one of them names.
+    group: runtime.keyed && from.event.handle !== undefined ? group : undefined,
     ...times,
   }));
 }

@@ -2,7 +2,7 @@
 import type { Between, Boot, Gaps, Pairs, Rpc, Sessions, SpanRule, Stages, Steps } from '../model/spans.ts';
 import type { Mark } from './compile.ts';
 
-export type CompiledBetween = Omit<Between, 'from' | 'to'> & { readonly from: readonly Mark[]; readonly to: readonly Mark[] };
+export type CompiledBetween = Omit<Between, 'from' | 'to' | 'over'> & { readonly from: readonly Mark[]; readonly to: readonly Mark[]; readonly over: Mark | undefined };
 export interface CompiledSteps {
   readonly kind: 'steps';
   readonly service: string;
@@ -27,7 +27,7 @@ export type CompiledSpan = CompiledBetween | CompiledSteps | CompiledSessions | 
 export function compileSpan(rule: SpanRule, markOf: (name: string) => Mark): CompiledSpan {
   switch (rule.kind) {
     case 'between':
-      return { ...rule, from: rule.from.map(markOf), to: rule.to.map(markOf) };
+      return { ...rule, from: rule.from.map(markOf), to: rule.to.map(markOf), over: rule.over === undefined ? undefined : markOf(rule.over) };
     case 'steps':
       return {
         kind: 'steps',

@@ -25,6 +25,8 @@ export interface Names {
   readonly handle?: string | readonly string[];
   /** Another handle of the same episode: the exec of which its shim will speak. */
   readonly also?: string;
+  /** The handle of its answer, which names nobody else: the same use, and begun with it. */
+  readonly answer?: string;
   /** Another name of the sandbox, from this line on and before it (a VM that was made before its sandbox). */
   readonly alias?: string;
   /** What the handle does, where no field of the line tells: the request that a line is part of. */
@@ -165,6 +167,10 @@ export type MeasureRule<M extends string = string> = { readonly in: EpisodeName;
 export interface ClockRule<M extends string = string> {
   /** Something on the host that comes before something in the guest: the guest's clock cannot be further behind than that. */
   readonly after: readonly (readonly [host: M, guest: M])[];
+  /** Something in the guest without which the host would not have gone on, for one container: the guest's clock cannot be further ahead than that. */
+  readonly before?: readonly (readonly [guest: M, host: M])[];
+  /** The host's lines may be stamped so much after what they tell (a thread of its own writes them down). */
+  readonly late?: Duration;
   /** The guest's clock is set here: what it says before and after has nothing to do with each other. */
   readonly sets?: { readonly mark: M; readonly hole: string; readonly value: string };
 }

@@ -23,6 +23,8 @@ export interface Between<M extends string = string> {
    * the span around it; so it is never exact. Undefined: it begins at `from`.
    */
   readonly after: readonly string[] | undefined;
+  /** It is over by this mark: an end that comes later is another's. */
+  readonly over?: M;
 }
 
 /** A chain: each step ends at its mark and begins where the one before ended. A missing mark joins two steps. */
@@ -74,6 +76,8 @@ export interface Pairs<M extends string = string> {
   readonly alone: boolean;
   /** Its own end is never written: it ends, at the latest, where the next thing begins. */
   readonly upToNext: boolean;
+  /** The request of its container for which, and so inside which, the guest does it. */
+  readonly request?: string;
 }
 
 /** Stages of one process, each from its mark to the next mark of the list, the last to one of `until`. Begin exact, end inferred. */
@@ -119,6 +123,10 @@ interface BetweenOptions {
   readonly after?: readonly string[];
 }
 
+interface OverOptions<M extends string> extends BetweenOptions {
+  readonly over?: M;
+}
+
 const list = <M extends string>(marks: M | readonly M[]): readonly M[] => (typeof marks === 'string' ? [marks] : marks);
 
 /** `between('create', 'urunc-create', 'create invoked', ['create ended', 'ack sent'])`: the first named is meant, the others stand in. */
@@ -127,7 +135,7 @@ export const between = <const M extends string>(
   service: string,
   from: M | readonly M[],
   to: M | readonly M[],
-  options: BetweenOptions = {},
+  options: OverOptions<M> = {},
 ): Between<M> => ({
   kind: 'between',
   service,
@@ -141,6 +149,7 @@ export const between = <const M extends string>(
   optional: options.optional ?? false,
   last: options.last ?? false,
   after: options.after,
+  ...(options.over !== undefined && { over: options.over }),
 });
 
 /** `steps('create', 'urunc-create', 'create invoked', { 'initial setup': 'set up', ... })`: span names are `create: initial setup`. */
@@ -188,6 +197,7 @@ interface PairsOptions<M extends string> {
   readonly peer?: string;
   readonly alone?: boolean;
   readonly upToNext?: boolean;
+  readonly request?: string;
 }
 
 /** `pairs('qmp: {verb}', 'hypervisor', 'qmp asked', 'qmp answered')`. */
@@ -209,6 +219,7 @@ export const pairs = <const M extends string>(
   alone: options.alone ?? false,
   upToNext: options.upToNext ?? false,
   ...(options.peer !== undefined && { peer: options.peer }),
+  ...(options.request !== undefined && { request: options.request }),
 });
 
 /** `stages('kata-runtime', { 'vm: resume': 'vm resumes', ... }, ['vm assigned'])`. */

@@ -246,7 +246,7 @@ export const runtime: Runtime<Mark> = {
 
   spans: {
     start: [
-      between('network: set up', 'kata-shim', 'endpoint attached', 'endpoints found', { optional: true }),
+      between('network: set up', 'kata-shim', 'endpoint attached', 'endpoints found', { optional: true, over: 'VM starting' }),
       between('vm: start', 'kata-shim', 'VM starting', ['VM started', 'VM failed']),
       between('hypervisor: launch', 'hypervisor', 'hypervisor launched', ['QMP details', 'hypervisor failed'], { credit: 'hypervisor', optional: true }),
       between('agent: get ready', 'kata-shim', 'VM started', ['agent started', 'VM failed'], { waits: true }),
@@ -263,9 +263,9 @@ export const runtime: Runtime<Mark> = {
         { nearBegin: ['configuration loaded', 'devices attached'], nearEnd: ['management up', 'started'] },
       ),
       pairs('{verb}', 'kata-agent', 'agent called', ['agent creates', 'agent starts it', 'agent execs', 'agent waits'], { credit: 'guest', upToNext: true }),
-      pairs('create_container', 'kata-agent', 'agent creates', ['container created', 'exec refused'], { credit: 'guest' }),
-      pairs('start_container', 'kata-agent', 'agent starts it', 'container up', { credit: 'guest' }),
-      pairs('exec_process', 'kata-agent', 'agent execs', ['process made', 'exec refused'], { credit: 'guest' }),
+      pairs('create_container', 'kata-agent', 'agent creates', ['container created', 'exec refused'], { credit: 'guest', request: 'create' }),
+      pairs('start_container', 'kata-agent', 'agent starts it', 'container up', { credit: 'guest', request: 'start' }),
+      pairs('exec_process', 'kata-agent', 'agent execs', ['process made', 'exec refused'], { credit: 'guest', request: 'start' }),
       between('vm: stop', 'hypervisor', ['VM stopping', 'VM stops', 'hypervisor stops'], ['hypervisor gone', 'VM path cleaned'], { optional: true }),
     ],
   },
@@ -294,5 +294,6 @@ export const runtime: Runtime<Mark> = {
 
   clock: {
     after: [['devices attached', 'agent creates'], ['start begun', 'agent starts it'], ['exec asked', 'agent execs']],
+    before: [['process made', 'container ready'], ['container up', 'started'], ['process made', 'start ended']],
   },
 };

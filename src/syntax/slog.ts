@@ -1,7 +1,8 @@
 /**
  * What Kata's Rust runtime logs with slog. From 3.20 on as native entries of the journal (src/libs/logging, slog-journald 2.2): each key a
  * field of the entry, in capitals, the text in `MESSAGE`, read here from `journalctl -o json` by the moment at which journald was given it.
- * Before, and from the agent itself, as one JSON object a line with a time of its own (`ts`), bare or behind what syslog puts before it.
+ * Before, and from the agent itself, as one JSON object a line with a time of its own (`ts`), bare, behind what syslog puts before it, or as the
+ * message of an entry of the program that passes it on.
  * Fields go by slog's names (`msg`, `subsystem`, `stream id`) whichever way they were written. Beside them an entry knows
  *   syslog.identifier, .pid, .host, .boot           what journald or syslog vouch for;
  *   guest.<name>, guest.console, guest.kernel       what the guest said, where the line passes it on: the agent's object as the whole
@@ -26,6 +27,8 @@ const NATIVE: ReadonlyMap<string, string> = new Map([['msg', 'MESSAGE'], ['syslo
 const HEAD: ReadonlyMap<string, HeadPart> = new Map([['syslog.identifier', 'identifier'], ['syslog.pid', 'pid'], ['syslog.host', 'host'], ['syslog.boot', 'boot']]);
 
 const prefix = new Prefix();
+/** What journald says of the entry that an object of the old form stood in; undefined: it stood in a text. */
+let around: Readonly<Partial<Record<HeadPart, string>>> | undefined;
 /** Names come from runtime files, never from a log: the maps stay small. */
 const natives = new Map<string, string>(NATIVE);
 const guests = new Map<string, GuestName>();
@@ -67,7 +70,7 @@ class SlogEntry implements Entry {
   get(field: string): string | undefined {
     if (field.startsWith(GUEST)) return this.#said().get(nameOfGuest(field));
     const part = HEAD.get(field);
-    if (part !== undefined && !this.#native) return prefix.get(part);
+    if (part !== undefined && !this.#native) return around === undefined ? prefix.get(part) : around[part];
     const at = this.#fields.names.indexOf(this.#native ? nativeName(field) : field);
     return this.#fields.quoted[at] === true ? this.#fields.values[at] : undefined;
   }
@@ -106,6 +109,7 @@ let native: string | undefined;
 
 function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
   native = undefined;
+  around = undefined;
   const from = prefix.read(bytes, start, end);
   if (bytes[from] !== OPEN) return 'not-json';
   const text = decode(bytes, start, end);
@@ -122,7 +126,7 @@ function readNative(fields: Fields, text: string): Entry | Refusal {
     return fields.quoted[at] === true ? fields.values[at] : undefined;
   };
   native = value('SYSLOG_IDENTIFIER') ?? value('_COMM');
-  if (value('NAME') !== 'kata-runtime') return 'not-json';
+  if (value('NAME') !== 'kata-runtime') return readCarried(value, text);
   if (value('MESSAGE') === undefined) return 'no-message';
   const micros = value('_SOURCE_REALTIME_TIMESTAMP') ?? value('__REALTIME_TIMESTAMP') ?? '';
   if (!/^\d{1,16}$/.test(micros)) return 'time-not-readable';
@@ -130,6 +134,17 @@ function readNative(fields: Fields, text: string): Entry | Refusal {
   if (!plausible(time)) return 'time-out-of-range';
   entry.begin(fields, true, time, text);
   return entry;
+}
+
+/** Up to 3.19: the object is the message of an entry of containerd's. */
+function readCarried(value: (name: string) => string | undefined, text: string): Entry | Refusal {
+  const message = value('MESSAGE');
+  if (message?.startsWith('{"msg":') !== true) return 'not-json';
+  const fields = scanJson(message);
+  if (typeof fields === 'string') return fields;
+  const [identifier, pid, host] = [native, value('_PID'), value('_HOSTNAME')];
+  around = { ...(identifier !== undefined && { identifier }), ...(pid !== undefined && { pid }), ...(host !== undefined && { host }) };
+  return readObject(fields, text);
 }
 
 function readObject(fields: Fields, text: string): Entry | Refusal {
