@@ -8,7 +8,7 @@
 import { between, duration } from '../model/time.ts';
 import type { Duration } from '../model/time.ts';
 import type { Attributes } from '../model/trace.ts';
-import type { CompiledRuntime, Mark } from './compile.ts';
+import type { CompiledRuntime } from './compile.ts';
 import type { Call } from './joins.ts';
 import type { Placed, Resolved } from './groups.ts';
 
@@ -62,7 +62,7 @@ export function guestClock(runtime: CompiledRuntime, { all, placed }: Resolved, 
     bounds.push({ at: line.offset, low: -Infinity, high: line.offset + line.event.step - 1 - guest, sets, proof: [line] });
   }
   if (bounds.length === 0) return undefined;
-  bounds.push(...causes(runtime, placed, all), ...answers(runtime, all), ...joined.flatMap(boundsOfCall));
+  bounds.push(...causes(runtime, placed, all), ...joined.flatMap(boundsOfCall));
   bounds.sort((a, b) => a.at - b.at);
   const segments = segmentsOf(bounds);
   return { segments, map: (line) => mapped(segments, line, raw) };
@@ -78,21 +78,6 @@ function causes(runtime: CompiledRuntime, placed: Resolved['placed'], all: reado
     if (cause !== undefined && effect !== undefined && time !== undefined) bounds.push({ at: effect.offset, low: cause.offset - runtime.clock.late - time, high: Infinity, sets: false, proof: [cause, effect] });
   }
   return bounds;
-}
-
-/** What the guest had done before the host went on: per container the first of both, for both lines name it. */
-function answers(runtime: CompiledRuntime, all: readonly Placed[]): Bound[] {
-  return runtime.clock.before.flatMap(([guest, host]) => [...firstOnes(all, guest)].flatMap(([container, done]) => {
-    const next = firstOnes(all, host).get(container);
-    const time = guestOf(done);
-    return next === undefined || time === undefined ? [] : [{ at: next.offset, low: -Infinity, high: next.offset + next.event.step - 1 - time, sets: false, proof: [done, next] }];
-  }));
-}
-
-function firstOnes(all: readonly Placed[], wanted: Mark): Map<string, Placed> {
-  const found = new Map<string, Placed>();
-  for (const line of all) if (line.mark === wanted && line.event.container !== undefined && !found.has(line.event.container)) found.set(line.event.container, line);
-  return found;
 }
 
 /** A call is heard after it was made, and answered before its maker went on. */

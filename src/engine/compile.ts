@@ -112,7 +112,6 @@ export interface CompiledRuntime {
   readonly measures: readonly MeasureRule[];
   readonly clock: {
     readonly after: readonly (readonly [host: Mark, guest: Mark])[];
-    readonly before: readonly (readonly [guest: Mark, host: Mark])[];
     readonly late: number;
     readonly sets: { readonly mark: Mark; readonly hole: string; readonly value: string } | undefined;
   };
@@ -153,7 +152,6 @@ export function compile(runtime: Runtime): CompiledRuntime {
     measures: runtime.measures ?? [],
     clock: {
       after: (runtime.clock?.after ?? []).map(([host, guest]) => [markOf(host), markOf(guest)] as const),
-      before: (runtime.clock?.before ?? []).map(([guest, host]) => [markOf(guest), markOf(host)] as const),
       late: runtime.clock?.late ?? 0,
       sets: runtime.clock?.sets && { ...runtime.clock.sets, mark: markOf(runtime.clock.sets.mark) },
     },

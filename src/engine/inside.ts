@@ -1,5 +1,6 @@
 /**
- * What the guest does for a request it does inside of it. The two clocks are known to within an uncertainty, the order of the two is known
+ * What the guest does for a request it does inside of it, though its last word on it may be stamped after the answer: a thread of its own writes
+ * it down. The two clocks are known to within an uncertainty, the order of the two is known
  * better: where they disagree the guest's stretch is moved by as little as will do, and says so.
  */
 import { duration } from '../model/time.ts';

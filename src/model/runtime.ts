@@ -167,8 +167,6 @@ export type MeasureRule<M extends string = string> = { readonly in: EpisodeName;
 export interface ClockRule<M extends string = string> {
   /** Something on the host that comes before something in the guest: the guest's clock cannot be further behind than that. */
   readonly after: readonly (readonly [host: M, guest: M])[];
-  /** Something in the guest without which the host would not have gone on, for one container: the guest's clock cannot be further ahead than that. */
-  readonly before?: readonly (readonly [guest: M, host: M])[];
   /** The host's lines may be stamped so much after what they tell (a thread of its own writes them down). */
   readonly late?: Duration;
   /** The guest's clock is set here: what it says before and after has nothing to do with each other. */

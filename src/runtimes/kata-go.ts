@@ -13,6 +13,8 @@ import type { MarkRule, Runtime, When } from '../model/runtime.ts';
 import { between, boot, gaps, pairs, requests } from '../model/spans.ts';
 import { duration } from '../model/time.ts';
 import { journalJson } from '../syntax/journaljson.ts';
+import { AGENT_MARKS, AGENT_SECRETS, AGENT_STEPS } from '../syntax/katagent.ts';
+import type { AgentMark } from '../syntax/katagent.ts';
 import { logrus } from '../syntax/logrus.ts';
 
 type Mark =
@@ -20,16 +22,13 @@ type Mark =
   | 'shutdown begun' | 'shutdown ended'
   | 'configuration loaded' | 'endpoint attached' | 'endpoints found' | 'VM starting' | 'hypervisor launched' | 'QMP details' | 'API asked' | 'VM started'
   | 'client made' | 'agent started' | 'devices attached' | 'container ready' | 'management up' | 'started' | 'exec asked' | 'exec running'
-  | 'create failed' | 'VM failed' | 'hypervisor failed' | 'exec refused'
+  | 'create failed' | 'VM failed' | 'hypervisor failed'
   | 'exit published' | 'VM stopping' | 'VM stops' | 'hypervisor stops' | 'VM path cleaned' | 'hypervisor gone' | 'guest log lost'
-  | 'kernel line' | 'agent begins' | 'uevents handled' | 'agent serves' | 'agent called' | 'agent waits' | 'agent creates' | 'container created' | 'agent starts it' | 'container up'
-  | 'agent execs' | 'process made' | 'container entered';
+  | 'kernel line' | AgentMark;
 
 const mark = (...when: When[]): MarkRule => ({ scheme: { any: when } });
 const msg = (...texts: string[]): MarkRule => mark(...texts.map((text) => ({ msg: text })));
 const texts = (...all: string[]): When[] => all.map((text) => ({ msg: text }));
-const guestTexts = (...all: string[]): When[] => all.map((text) => ({ 'guest.msg': text }));
-const subsystems = (...all: string[]): When[] => all.map((name) => ({ 'guest.name': '{name}', 'guest.subsystem': name }));
 
 /** `Create() start`: one request, for as long as it goes on. */
 const begun = (verb: string, command: string): MarkRule => ({ ...msg(`${verb}() start`), names: { handle: `${command} {container}`, command }, renews: true });
@@ -37,9 +36,6 @@ const ended = (verb: string, command: string): MarkRule => ({ ...msg(`${verb}() 
 /** Of the sandbox's own container, which is made while the sandbox is. */
 const ofCreate = (rule: MarkRule): MarkRule => ({ ...rule, names: { container: '{sandbox}', handle: 'create {sandbox}', command: 'create' } });
 const ofContainer = (rule: MarkRule): MarkRule => ({ ...rule, names: { handle: 'create {container}', command: 'create' } });
-
-const rpc = (text: string): When => ({ 'guest.subsystem': 'rpc', 'guest.msg': text });
-const called = (verb: string): When => rpc(`rpc call from shim to agent: "${verb}"`);
 
 export const runtime: Runtime<Mark> = {
   name: 'kata-go',
@@ -162,48 +158,14 @@ export const runtime: Runtime<Mark> = {
       marks: {
         'kata-agent': {
           'kernel line': { ...mark({ 'guest.kernel': '{kernel}' }), tells: 'when the kernel began' },
-          // Only an agent that is the guest's first process mounts /proc.
-          'agent begins': mark({ 'guest.subsystem': 'baremount', 'guest.msg': 'baremount source="proc", dest="/proc"{rest}' }),
-          'uevents handled': mark({ 'guest.subsystem': 'uevent', 'guest.msg': 'starting uevents handler' }),
-          'agent serves': mark(rpc('ttRPC server started')),
-          'agent called': mark(called('{verb}')),
-          'agent waits': { ...mark(...['wait_process', 'get_oom_event', 'read_stdout', 'read_stderr', 'write_stdin'].map(called)), tells: 'a call as long as the container, and that the one before has ended' },
-          'agent creates': mark(called('create_container')),
-          'container entered': {
-            ...mark({ 'guest.subsystem': 'container', 'guest.msg': 'enter container.start!', 'guest.cid': '{cid}' }),
-            names: { container: '{cid}' },
-            tells: 'whom a call is for',
-          },
-          'container created': mark(rpc('created container!')),
-          'agent starts it': mark(called('start_container')),
-          'container up': { ...mark({ 'guest.subsystem': 'container', 'guest.msg': 'container started', 'guest.cid': '{cid}' }), names: { container: '{cid}' } },
-          'agent execs': mark(called('exec_process')),
-          'process made': { ...mark({ 'guest.subsystem': 'container', 'guest.msg': 'create process completed', 'guest.cid': '{cid}' }), names: { container: '{cid}' } },
-          'exec refused': {
-            ...mark(
-              { 'guest.subsystem': 'container', 'guest.msg': 'create container process error {reason}', 'guest.cid': '{cid}' },
-              { 'guest.subsystem': 'container', 'guest.msg': 'create container process error {reason}\n\nStack backtrace:{trace}', 'guest.cid': '{cid}', 'guest.name': '{name}' },
-            ),
-            names: { container: '{cid}' },
-          },
+          ...AGENT_MARKS,
         },
       },
       ignored: {
-        'kata-agent: steps inside a call': [
-          ...subsystems('baremount', 'initdata', 'uevent', 'mount', 'network', 'cgroups', 'cgroups_notifier', 'process', 'container', 'signals', 'storage', 'watcher', 'linux_abi', 'device', 'netlink', 'sandbox'),
-          ...guestTexts(
-            '{path} not found', 'attestation binaries requested for launch not available', 'get guest details!', 'hotplug memory error: {error}',
-            'CDI spec file does not exist, skipping: {path}', 'no CDI annotations, no devices to inject', 'The rootfs_path is {path}', 'new cgroup_manager {kind}',
-            'failed to start container: {reason}', 'do_exec_process cid: {cid}', 'wait process', 'cid {cid} eid {xid} {what} exit signal', 'signal process',
-            'signal all the remaining processes', 'stat {path} failed: {error}', 'stat {path} success', 'None',
-          ),
-        ],
+        'kata-agent: steps inside a call': AGENT_STEPS,
         'guest console': [{ 'guest.console': '{text}', 'guest.kernel': absent, 'guest.name': absent }],
       },
-      secret: {
-        'secret: container specification': guestTexts('receive createcontainer, spec: {spec}', 'receive createcontainer, storages: {storages}', 'process command: {command}'),
-        'secret: configuration': [...guestTexts('announce', 'agent configuration{rest}', 'Initdata{rest}', 'Init Data{rest}', 'init data{rest}'), ...guestTexts('Setting Agent Policy{rest}', 'set policy{rest}', 'policy{rest}')],
-      },
+      secret: AGENT_SECRETS,
     },
   ],
 
@@ -294,6 +256,5 @@ export const runtime: Runtime<Mark> = {
 
   clock: {
     after: [['devices attached', 'agent creates'], ['start begun', 'agent starts it'], ['exec asked', 'agent execs']],
-    before: [['process made', 'container ready'], ['container up', 'started'], ['process made', 'start ended']],
   },
 };

@@ -13,6 +13,8 @@ import { absent } from '../model/runtime.ts';
 import type { MarkRule, Runtime, When } from '../model/runtime.ts';
 import { between, boot, gaps, pairs, requests } from '../model/spans.ts';
 import { duration } from '../model/time.ts';
+import { AGENT_MARKS, AGENT_SECRETS, AGENT_STEPS } from '../syntax/katagent.ts';
+import type { AgentMark } from '../syntax/katagent.ts';
 import { slog } from '../syntax/slog.ts';
 
 type Mark =
@@ -20,14 +22,11 @@ type Mark =
   | 'exec delete begun' | 'exec delete ended' | 'shutdown begun' | 'shutdown ended'
   | 'configuration read' | 'network asked' | 'network known' | 'VM preparing' | 'VM starting' | 'VM started' | 'hypervisor launched' | 'QMP up' | 'QMP not up'
   | 'agent dialled' | 'agent connected' | 'interface asked' | 'sandbox ready' | 'container undone' | 'workload exited' | 'VM stopping' | 'VM stopped' | 'lines dropped'
-  | 'kernel line' | 'agent begins' | 'uevents handled' | 'agent serves' | 'agent called' | 'agent waits' | 'agent creates' | 'container entered' | 'container created'
-  | 'agent starts it' | 'container up' | 'agent execs' | 'process made' | 'exec refused';
+  | 'kernel line' | AgentMark;
 
 const mark = (...when: When[]): MarkRule => ({ scheme: { any: when } });
 const at = (subsystem: string, ...texts: string[]): MarkRule => mark(...texts.map((text) => ({ subsystem, msg: text })));
 const texts = (...all: string[]): When[] => all.map((text) => ({ msg: text }));
-const guestTexts = (...all: string[]): When[] => all.map((text) => ({ 'guest.msg': text }));
-const subsystems = (...all: string[]): When[] => all.map((name) => ({ 'guest.name': '{name}', 'guest.subsystem': name }));
 
 /** A process of a container, as requests print it: the container's own, or one that was executed in it. */
 const PROCESS = 'ContainerProcess { container_id: ContainerID { container_id: "{cid}" }, exec_id: "", process_type: Container }';
@@ -41,9 +40,6 @@ const answer = (text: string, command: string, handle = `${command} {cid}`): Mar
 const answered = (text: string, command: string): MarkRule => ({ ...at('service', `<==== task service ${text}`), names: { handle: stream(command), command } });
 /** Of the sandbox's own container, which is made while the sandbox is. */
 const ofCreate = (rule: MarkRule): MarkRule => ({ ...rule, names: { container: '{source}', handle: 'create {source}', command: 'create' } });
-
-const rpc = (text: string): When => ({ 'guest.subsystem': 'rpc', 'guest.msg': text });
-const called = (verb: string): When => rpc(`rpc call from shim to agent: "${verb}"`);
 
 export const runtime: Runtime<Mark> = {
   name: 'kata-rs',
@@ -130,48 +126,14 @@ export const runtime: Runtime<Mark> = {
       marks: {
         'kata-agent': {
           'kernel line': { ...mark({ 'guest.kernel': '{kernel}', msg: 'vm console: {text}', subsystem: 'hypervisor' }), tells: 'when the kernel began' },
-          // Only an agent that is the guest's first process mounts /proc.
-          'agent begins': mark({ 'guest.subsystem': 'baremount', 'guest.msg': 'baremount source="proc", dest="/proc"{rest}' }),
-          'uevents handled': mark({ 'guest.subsystem': 'uevent', 'guest.msg': 'starting uevents handler' }),
-          'agent serves': mark(rpc('ttRPC server started')),
-          'agent called': mark(called('{verb}')),
-          'agent waits': { ...mark(...['wait_process', 'get_oom_event', 'read_stdout', 'read_stderr', 'write_stdin'].map(called)), tells: 'a call as long as the container, and that the one before has ended' },
-          'agent creates': mark(called('create_container')),
-          'container entered': {
-            ...mark({ 'guest.subsystem': 'container', 'guest.msg': 'enter container.start!', 'guest.cid': '{cid}' }),
-            names: { container: '{cid}' },
-            tells: 'whom a call is for',
-          },
-          'container created': mark(rpc('created container!')),
-          'agent starts it': mark(called('start_container')),
-          'container up': { ...mark({ 'guest.subsystem': 'container', 'guest.msg': 'container started', 'guest.cid': '{cid}' }), names: { container: '{cid}' } },
-          'agent execs': mark(called('exec_process')),
-          'process made': { ...mark({ 'guest.subsystem': 'container', 'guest.msg': 'create process completed', 'guest.cid': '{cid}' }), names: { container: '{cid}' } },
-          'exec refused': {
-            ...mark(
-              { 'guest.subsystem': 'container', 'guest.msg': 'create container process error {reason}', 'guest.cid': '{cid}' },
-              { 'guest.subsystem': 'container', 'guest.msg': 'create container process error {reason}\n\nStack backtrace:{trace}', 'guest.cid': '{cid}', 'guest.name': '{name}' },
-            ),
-            names: { container: '{cid}' },
-          },
+          ...AGENT_MARKS,
         },
       },
       ignored: {
-        'kata-agent: steps inside a call': [
-          ...subsystems('baremount', 'initdata', 'uevent', 'mount', 'network', 'cgroups', 'cgroups_notifier', 'process', 'container', 'signals', 'storage', 'watcher', 'linux_abi', 'device', 'netlink', 'sandbox'),
-          ...guestTexts(
-            '{path} not found', 'attestation binaries requested for launch not available', 'get guest details!', 'hotplug memory error: {error}',
-            'CDI spec file does not exist, skipping: {path}', 'no CDI annotations, no devices to inject', 'The rootfs_path is {path}', 'new cgroup_manager {kind}',
-            'failed to start container: {reason}', 'do_exec_process cid: {cid}', 'wait process', 'cid {cid} eid {xid} {what} exit signal', 'signal process',
-            'signal all the remaining processes', 'stat {path} failed: {error}', 'stat {path} success', 'None',
-          ),
-        ],
+        'kata-agent: steps inside a call': AGENT_STEPS,
         'guest console': [{ msg: 'vm console: {text}', 'guest.kernel': absent, name: 'kata-runtime' }],
       },
-      secret: {
-        'secret: container specification': guestTexts('receive createcontainer, spec: {spec}', 'receive createcontainer, storages: {storages}', 'process command: {command}'),
-        'secret: configuration': guestTexts('announce', 'agent configuration{rest}', 'Initdata{rest}', 'Init Data{rest}', 'init data{rest}', 'Setting Agent Policy{rest}', 'set policy{rest}', 'policy{rest}'),
-      },
+      secret: AGENT_SECRETS,
     },
   ],
 
@@ -266,6 +228,5 @@ export const runtime: Runtime<Mark> = {
     after: [['interface asked', 'agent called'], ['start begun', 'agent starts it'], ['exec begun', 'agent execs']],
     // 118 ms was the most in the recordings, against containerd's own stamps.
     late: duration(120_000_000),
-    before: [['process made', 'create ended'], ['container up', 'io begun'], ['process made', 'exec running']],
   },
 };
