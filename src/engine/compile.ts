@@ -13,6 +13,8 @@ import { Table } from './table.ts';
 import { compileEpisode } from './episode.ts';
 import { compileNames } from './names.ts';
 import type { CompiledNames } from './names.ts';
+import { pathTemplate } from './paths.ts';
+import type { PathTemplate } from './paths.ts';
 import type { Holes } from './template.ts';
 import type { CompiledSpan } from './words.ts';
 
@@ -65,6 +67,7 @@ export interface CompiledSource {
   readonly command: string | undefined;
   readonly identifiers: readonly string[];
   readonly writers: Writers;
+  readonly paths: readonly PathTemplate[];
   /** For lines of a process that are no marks; undefined: its lines have no process. */
   readonly alive: Spelling | undefined;
   match(entry: Entry): Match;
@@ -83,6 +86,8 @@ export interface CompiledEpisode {
   /** By mark that fails nothing: the hole or field with a better reason. */
   readonly because: ReadonlyMap<Mark, string>;
   readonly nothing: { readonly exactly: ReadonlySet<Mark>; readonly some?: true; readonly name: string; readonly runtime?: string } | undefined;
+  /** The mark that tells that it is something else, unless it reaches its end. */
+  readonly another: { readonly shows: Mark; readonly name: string } | undefined;
   /** What undoes it when it comes so soon after its end. */
   readonly undone: { readonly by: Mark; readonly hole: string; readonly within: Duration } | undefined;
   /** By number of a mark: those that it must come before, across processes. */
@@ -225,6 +230,7 @@ function compileSource(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkO
     command: rule.command,
     identifiers: rule.identifiers ?? [],
     writers: writersOf(rule),
+    paths: (rule.paths ?? []).map(pathTemplate),
     alive,
     match: (entry) => table.match(entry),
   };

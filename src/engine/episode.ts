@@ -15,6 +15,7 @@ export function compileEpisode(runtime: Runtime, name: EpisodeName, rule: Episod
     answers: (rule.answers ?? []).map(([request, answer]) => [markOf(request), markOf(answer)] as const),
     because: reasons(rule.because, markOf),
     nothing: rule.nothing && { ...rule.nothing, exactly: new Set(rule.nothing.exactly.map(markOf)) },
+    another: rule.another && { ...rule.another, shows: markOf(rule.another.shows) },
     undone: rule.undone && { ...rule.undone, by: markOf(rule.undone.by) },
     effects: effectsOf(rule, markOf),
     rests:

@@ -118,7 +118,9 @@ export function unanswered({ answers }: CompiledEpisode, events: readonly Event[
 }
 
 /** The name under which an episode that is none is counted (urunc: handed-to-runc); undefined: it is one. */
-export function nothing({ nothing: rule }: CompiledEpisode, events: readonly Event[], schemes: readonly number[]): string | undefined {
+export function nothing({ nothing: rule, another, until }: CompiledEpisode, events: readonly Event[], schemes: readonly number[]): string | undefined {
+  const shows = (mark: Mark): boolean => events.some((event) => meaning(event, schemes) === mark);
+  if (another !== undefined && shows(another.shows) && !until.every(shows)) return another.name;
   if (rule === undefined) return undefined;
   const seen = new Set<Mark>();
   for (const event of events) {

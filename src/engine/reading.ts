@@ -11,20 +11,16 @@ import { Foreign } from './foreign.ts';
 import { PlainEvent, ToldEvent } from './event.ts';
 import type { Telling } from './event.ts';
 import { gapOf, leftOut, proofOf } from './leftout.ts';
+import { Placing } from './paths.ts';
 import type { Taker } from './taker.ts';
 import type { Holes } from './template.ts';
 import { NOBODY, firstTold, told, whom } from './whom.ts';
 import { MOST_EXAMPLES, newVerdicts } from './verdicts.ts';
+import type { Refused } from './verdicts.ts';
 
 const NEWLINE = 10;
 const RETURN = 13;
 const SPACE = 32;
-
-/** A line that no rule took: where it stands, and why. */
-export interface Refused {
-  readonly offset: number;
-  readonly why: Refusal | 'unknown';
-}
 
 const MOST_REFUSED = 20;
 const EXAMPLE_LENGTH = 200;
@@ -74,6 +70,7 @@ export class Reading {
   #boot: string | undefined;
   readonly #taker: Taker;
   readonly #shift: bigint | undefined;
+  readonly #placing: Placing;
   constructor(
     id: SourceId,
     info: SourceInfo,
@@ -90,6 +87,7 @@ export class Reading {
     const syntaxes = new Set(mine.flatMap((source) => source.syntaxes).filter((syntax) => info.journal !== true || syntax.journal === true));
     this.#groups = [...syntaxes].map((syntax) => ({ syntax, sources: mine.filter((source) => source.syntaxes.includes(syntax)) }));
     this.#runtimes = new Set(this.#groups.flatMap((group) => group.sources.map((source) => source.runtime)));
+    this.#placing = new Placing(mine, info.name);
     this.#identifiers = new Set(mine.flatMap((source) => source.identifiers));
     this.#foreign = new Foreign(syntaxes, together(mine.map((source) => source.writers)));
   }
@@ -214,7 +212,8 @@ export class Reading {
   }
 
   /** @returns undefined when the rule took the line. */
-  #offer(source: CompiledSource, entry: Entry, time: Nanos, offset: number): Refusal | 'no rule' | undefined {
+  #offer(source: CompiledSource, line: Entry, time: Nanos, offset: number): Refusal | 'no rule' | undefined {
+    const entry = this.#placing.entry(source, line);
     const match = source.match(entry);
     switch (match.kind) {
       case 'foreign':

@@ -95,7 +95,8 @@ function lastOfService(service: string, marks: Marks, from: Placed): Placed | un
   return last;
 }
 
-export function chain(runtime: CompiledRuntime, rule: CompiledSteps, { marks }: Group, schemes: readonly number[], made: Draft[]): void {
+export function chain(runtime: CompiledRuntime, rule: CompiledSteps, group: Group, schemes: readonly number[], made: Draft[]): void {
+  const { marks } = group;
   let from = marks[rule.from.index];
   let joined = false;
   for (const step of rule.steps) {
@@ -106,7 +107,7 @@ export function chain(runtime: CompiledRuntime, rule: CompiledSteps, { marks }: 
     }
     if (from !== undefined) {
       if (to.offset < from.offset) continue;
-      made.push(draft({ service: rule.service, name: step.name, from, to, certainty: joined ? 'bounded' : 'exact', credit: rule.credit, waits: step.waits, step: true }));
+      made.push(draft({ service: rule.service, name: step.name, from, to, certainty: joined ? 'bounded' : 'exact', credit: rule.credit, waits: step.waits, step: true, group: runtime.keyed ? group : undefined }));
     }
     from = to;
     joined = false;

@@ -14,6 +14,12 @@ export interface Verdicts {
   readonly examples: string[];
 }
 
+/** A line that no rule took: where it stands, and why. */
+export interface Refused {
+  readonly offset: number;
+  readonly why: Refusal | 'unknown';
+}
+
 export const newVerdicts = (): Verdicts => ({ lines: 0, events: 0, ignored: new Map(), unknown: 0, malformed: new Map(), examples: [] });
 
 /** Adds the figures of one to another. */

@@ -51,6 +51,8 @@ export interface MarkRule {
 export interface SourceRule<M extends string = string> {
   /** File patterns followed without any configuration. */
   readonly files: readonly string[];
+  /** How the path of a file of these lines may end, wherever a user has them written: `{container}` is a part of one name, and the field `path.container` of each line. */
+  readonly paths?: readonly string[];
   /** A setting of the runtime's own that says where it writes: `key` in `[table]` of a TOML file, if that file is there. */
   readonly configured?: { readonly file: string; readonly table: string; readonly key: string };
   /** Syslog identifiers of the writers: what a journal or a syslog file is asked for. */
@@ -108,6 +110,8 @@ export interface EpisodeRule<M extends string = string> {
    * tells of the same start, it is part of that, and a start of the runtime named here.
    */
   readonly nothing?: { readonly exactly: readonly M[]; readonly some?: true; readonly name: string; readonly runtime?: string };
+  /** An episode that shows this mark and does not reach its end is something else that is written alike: counted under the name. */
+  readonly another?: { readonly shows: M; readonly name: string };
   /**
    * A start that ended well has failed after all when this mark comes for its container within that time: its task has exited, with the
    * code in the hole (`error.type` `exit_1`). The mark itself opens an episode of another kind, and stays in it.

@@ -13,7 +13,7 @@ export const sourceId = (index: number): SourceId => index as SourceId;
 /** What a source tells when it is opened. */
 export interface SourceInfo {
   readonly key: SourceKey;
-  /** For people: the path or `-`. Never enters a trace (a rename must not change its bytes). */
+  /** For people: the path or `-`. Never enters a trace (a rename must not change its bytes), but for the container that a runtime's `paths` find in it. */
   readonly name: string;
   /**
    * The source is read from the first byte of a content never seen before, and that content is no successor in a chain

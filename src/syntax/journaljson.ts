@@ -1,11 +1,12 @@
 /**
  * The journal as `journalctl -o json` exports it (systemd.journal-fields(7), the JSON of journalctl(1)): an object a line, the record in
- * `MESSAGE`. A logrus record there is read as if it stood alone, by its own time; syslog.identifier, .pid, .host and .boot are what
- * journald vouches for, whatever a record says of itself (kata-shim's pid is 1). Any other message is an entry too, at the moment journald
+ * `MESSAGE`. A logrus record there is read as if it stood alone, by its own time, unless that is rounded to a second in which journald took
+ * it: then by journald's. syslog.identifier, .pid, .host and .boot are what journald vouches for, whatever a record says of itself
+ * (kata-shim's pid is 1). Any other message is an entry too, at the moment journald
  * took it, to the microsecond: its text is `journal.message`.
  */
 import type { Entry, LeftOut, Refusal, Syntax } from '../model/entry.ts';
-import { duration, nanos } from '../model/time.ts';
+import { between, duration, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import { journalGlance } from './journalglance.ts';
 import { scanJson } from './json.ts';
@@ -100,14 +101,25 @@ function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
   if (!message.startsWith('time=')) return plain(message, text);
   const said = Buffer.from(message);
   record.begin(bytes, start, end);
-  return record.read(said, 0, said.length) ?? record;
+  const refusal = record.read(said, 0, said.length);
+  if (refusal !== undefined || record.step <= MICROSECOND) return refusal ?? record;
+  // Its writer rounds to seconds: journald took it within them, some tens of microseconds after it was written.
+  const took = tookAt();
+  if (typeof took !== 'string' && between(record.time, took) >= 0 && between(record.time, took) < record.step) record.takenAt(took, MICROSECOND);
+  return record;
 }
 
-function plain(message: string, text: string): Entry | Refusal {
+/** When journald took it. */
+function tookAt(): Nanos | Refusal {
   const micros = head.text('_SOURCE_REALTIME_TIMESTAMP') ?? head.text('__REALTIME_TIMESTAMP') ?? '';
   if (!/^\d{1,16}$/.test(micros)) return 'time-not-readable';
   const time = nanos(BigInt(micros) * 1_000n);
-  return plausible(time) ? new MessageEntry(time, message, text) : 'time-out-of-range';
+  return plausible(time) ? time : 'time-out-of-range';
+}
+
+function plain(message: string, text: string): Entry | Refusal {
+  const time = tookAt();
+  return typeof time === 'string' ? time : new MessageEntry(time, message, text);
 }
 
 /** Only journald itself writes entries of the transport `driver`: whatever another program writes is none of its words. */

@@ -107,6 +107,12 @@ export class LogrusEntry implements Entry {
     return undefined;
   }
 
+  /** Somebody who knows the moment better than its writer told it. */
+  takenAt(time: Nanos, step: Duration): void {
+    this.time = time;
+    this.step = step;
+  }
+
   get guest(): Nanos | undefined {
     return this.#said().time;
   }

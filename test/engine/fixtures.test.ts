@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { KATA1, KATA_GO, KATA_RS, URUNC, printed, tracesOf } from '../support/ledger.ts';
+import { KATA1, KATA_GO, KATA_RS, RUNC, URUNC, printed, tracesOf } from '../support/ledger.ts';
 import type { LogFile } from '../support/ledger.ts';
 import { golden } from '../support/golden.ts';
 
@@ -18,7 +18,7 @@ const CASES = folders(FIXTURES).flatMap((runtime) => folders(FIXTURES + runtime)
 function logsOf(name: string): LogFile[] {
   const age = (path: string): number => Number(/\.log\.(\d+)$/.exec(path)?.[1] ?? 0);
   const paths = readdirSync(`${FIXTURES}${name}`).filter((path) => /\.log(?:\.\d+)?$/.test(path)).sort((a, b) => age(b) - age(a));
-  return paths.map((path, rank) => ({ log: readFileSync(`${FIXTURES}${name}/${path}`), key: path, rank, fresh: rank === 0 }));
+  return paths.map((path, rank) => ({ log: readFileSync(`${FIXTURES}${name}/${path}`), key: `/${name.split('/')[0]}/${path}`, rank, fresh: rank === 0 }));
 }
 
 test('there are cases', () => {
@@ -27,7 +27,7 @@ test('there are cases', () => {
 
 describe.each(CASES)('%s', (name) => {
   const logs = logsOf(name);
-  const runtimes = [name.startsWith('kata-1/') ? KATA1 : name.startsWith('kata-go/') ? KATA_GO : name.startsWith('kata-rs/') ? KATA_RS : URUNC];
+  const runtimes = [name.startsWith('kata-1/') ? KATA1 : name.startsWith('kata-go/') ? KATA_GO : name.startsWith('kata-rs/') ? KATA_RS : name.startsWith('runc/') ? RUNC : URUNC];
 
   test('gives its trace.txt', () => {
     const path = `${FIXTURES}${name}/trace.txt`;

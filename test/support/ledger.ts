@@ -11,12 +11,14 @@ import type { Trace } from '../../src/model/trace.ts';
 import { runtime as kata1 } from '../../src/runtimes/kata-1.ts';
 import { runtime as kataGo } from '../../src/runtimes/kata-go.ts';
 import { runtime as kataRs } from '../../src/runtimes/kata-rs.ts';
+import { runtime as runc } from '../../src/runtimes/runc.ts';
 import { runtime } from '../../src/runtimes/urunc.ts';
 
 export const URUNC: CompiledRuntime = compile(runtime);
 export const KATA1: CompiledRuntime = compile(kata1);
 export const KATA_GO: CompiledRuntime = compile(kataGo);
 export const KATA_RS: CompiledRuntime = compile(kataRs);
+export const RUNC: CompiledRuntime = compile(runc);
 export const HOST_ID = '00112233445566778899aabbccddeeff';
 
 export interface LogFile {

@@ -39,12 +39,15 @@ describe('messages', () => {
     }
   });
 
-  test('whole seconds of Kata\'s are nanoseconds, of others whole seconds', () => {
-    const step = (identifier: string): unknown => {
-      const entry = read({ MESSAGE: 'time="2026-11-20T23:08:20Z" level=info msg=x', SYSLOG_IDENTIFIER: identifier });
-      return typeof entry === 'string' ? entry : entry.step;
+  test('whole seconds of Kata\'s are nanoseconds; of others they are journald\'s microseconds where it took the entry within them', () => {
+    const moment = (identifier: string, seconds: string): unknown => {
+      const entry = read({ MESSAGE: `time="2026-11-20T23:08:${seconds}Z" level=info msg=x`, SYSLOG_IDENTIFIER: identifier });
+      return typeof entry === 'string' ? entry : [entry.time, entry.step];
     };
-    expect([step('kata-proxy'), step('cri-dockerd')]).toEqual([1, 1e9]);
+    expect([moment('kata-proxy', '20'), moment('cri-dockerd', '20')]).toEqual([[1_795_216_100_000_000_000n, 1], [1_795_216_100_546_538_000n, 1_000]]);
+    // Kept back by its writer, or by the clock: what the record says counts, and no finer than it says it.
+    for (const seconds of ['19', '21']) expect(moment('cri-dockerd', seconds)).toEqual([1_795_216_080_000_000_000n + BigInt(seconds) * 1_000_000_000n, 1e9]);
+    expect(moment('cri-dockerd', '20.25')).toEqual([1_795_216_100_250_000_000n, 1]);
   });
 
   test.each([[[104, 27, 105], 'h\x1bi'], [['first', 'second'], 'first'], [[[104, 255], 'x'], 'h\ufffd']])('bytes are text, and of several the first: %j', (MESSAGE, text) => {
