@@ -107,7 +107,7 @@ export function chain(runtime: CompiledRuntime, rule: CompiledSteps, group: Grou
     }
     if (from !== undefined) {
       if (to.offset < from.offset) continue;
-      made.push(draft({ service: rule.service, name: step.name, from, to, certainty: joined ? 'bounded' : 'exact', credit: rule.credit, waits: step.waits, step: true, group: runtime.keyed ? group : undefined }));
+      made.push(draft({ service: rule.service, name: step.name, from, to, certainty: joined ? 'bounded' : 'exact', credit: rule.credit, waits: step.waits, step: true, group: runtime.keyed && from.event.handle !== undefined ? group : undefined }));
     }
     from = to;
     joined = false;
