@@ -2,7 +2,8 @@
  * A runtime's tables turned into what reading and folding need: marks by number, and for each way a line can be spelt
  * what it may mean in each version of the log. Done once; checked by laws.ts.
  */
-import { EPISODES, LAYERS } from '../model/runtime.ts';
+import { LAYERS } from '../model/layer.ts';
+import { EPISODES } from '../model/runtime.ts';
 import type { EpisodeName, EpisodeRule, MarkRule, MeasureRule, Runtime, SourceRule, When } from '../model/runtime.ts';
 import type { Entry, Syntax } from '../model/entry.ts';
 import type { FindingRule } from '../model/findings.ts';
@@ -111,6 +112,8 @@ export interface CompiledRuntime {
   readonly start: CompiledEpisode;
   readonly episodes: readonly CompiledEpisode[];
   readonly sources: readonly CompiledSource[];
+  /** It tells what goes on around a runtime, and is none itself. */
+  readonly around: boolean;
   /** Its lines name processes and sandboxes, not only containers. */
   readonly keyed: boolean;
   readonly findings: readonly FindingRule[];
@@ -152,6 +155,7 @@ export function compile(runtime: Runtime): CompiledRuntime {
     start,
     episodes,
     sources,
+    around: runtime.around === true,
     keyed: runtime.sources.some(({ names }) => names.handle !== undefined || names.sandbox !== undefined),
     findings: runtime.findings ?? [],
     measures: runtime.measures ?? [],

@@ -1,92 +1,171 @@
-/** The end of an episode: its trace, or the name under which it is counted. */
+/** The end of what belongs together: its trace, or the name under which it is counted. */
 import { sourceKey } from '../model/source.ts';
 import type { SourceId, SourceKey } from '../model/source.ts';
 import type { Trace } from '../model/trace.ts';
+import { between } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
+import { exactOnes } from './copies.ts';
 import { sortEvents } from './event.ts';
 import type { Event } from './event.ts';
-import { episodeId, fold, rootId } from './fold.ts';
-import type { Previous } from './fold.ts';
+import { fold } from './fold.ts';
 import type { Touching } from './gaps.ts';
 import { judge, nothing } from './judge.ts';
 import type { OpenEpisode } from './open.ts';
-import { exactOnes } from './copies.ts';
-import { extentsOf, withLines } from './tombstone.ts';
+import { episodeId, rootId } from './part.ts';
+import type { Episode, Previous } from './part.ts';
+import type { Decision } from './scheme.ts';
+import { extentsOf, mayContinue, withLines } from './tombstone.ts';
 import type { Tombstone } from './tombstone.ts';
+import { wholeOf } from './whole.ts';
+import type { Undoing } from './whole.ts';
 
-export type Conclusion =
-  | { readonly kind: 'loose'; readonly counts: readonly string[] }
-  | { readonly kind: 'nothing'; readonly counts: readonly string[]; readonly tombstone: Tombstone }
-  | { readonly kind: 'trace'; readonly counts: readonly string[]; readonly tombstone: Tombstone; readonly trace: Trace };
+/** A settled episode with what belongs to it. */
+export interface Settling {
+  readonly episode: OpenEpisode;
+  /** In order. */
+  readonly members: readonly Event[];
+  /** No other episode of its life was under way beside it. */
+  readonly alone: boolean;
+  /** Where lines of its sources may be missing. */
+  readonly missing: readonly Touching[];
+}
 
-/**
- * @param members the settled episode's events, in order.
- * @param alone no other episode of its life was under way beside it.
- * @param gaps where lines of its sources may be missing.
- */
-export function conclude(
-  episode: OpenEpisode,
-  members: readonly Event[],
-  { hostId, shift, rawClock }: { readonly hostId: string; readonly shift?: bigint; readonly rawClock?: boolean },
-  keyOf: (source: SourceId) => SourceKey,
-  alone: boolean,
-  gaps: readonly Touching[] = [],
-): Conclusion {
-  if (episode.kind === 'stray' || !members.some((event) => !event.spelling.loose)) return { kind: 'loose', counts: ['loose_without_start'] };
-  const { runtime } = episode;
-  const events = runtime.keyed ? exactOnes(members) : members;
+export interface Concluded<T extends Settling> {
+  readonly counts: readonly (readonly [name: string, by: number])[];
+  /** What is remembered of each. */
+  readonly buried: readonly { readonly settling: T; readonly tombstone: Tombstone }[];
+  /** undefined: there was nothing to tell. */
+  readonly trace: Trace | undefined;
+}
+
+export interface ConcludeOptions {
+  readonly hostId: string;
+  readonly shift?: bigint;
+  readonly rawClock?: boolean;
+}
+
+/** One of the episodes with what its lines amount to. */
+interface Judged<T> {
+  readonly settling: T;
+  readonly events: readonly Event[];
+  readonly decision: Decision;
+  /** Some of its lines stood in two files. */
+  readonly copies: boolean;
+  /** The name of what it is, where it is no episode. */
+  readonly none: string | undefined;
+  readonly fault: string | undefined;
+  readonly episode: Episode;
+}
+
+/** @param group episodes of one start (or stop, or exec) as different runtimes tell it, the outermost first; or one alone. */
+export function conclude<T extends Settling>(group: readonly T[], options: ConcludeOptions, keyOf: (source: SourceId) => SourceKey): Concluded<T> {
+  const counts: (readonly [string, number])[] = [];
+  const told: T[] = [];
+  for (const one of group) {
+    if (one.episode.kind === 'stray' || !one.members.some((event) => !event.spelling.loose)) counts.push(['loose_without_start', one.members.length]);
+    else told.push(one);
+  }
+  const judged = told.map((settling) => judgeOne(settling, options));
+  const [lead, ...others] = judged.filter(({ none }) => none === undefined);
+  const ids = idsOf(lead ?? judged[0], options.hostId);
+  const trace = lead === undefined || ids === undefined ? undefined : traceOf([lead, ...others], judged, ids);
+  if (trace !== undefined) counts.push([trace.episode === 'start' ? `settled_${trace.outcome}` : `settled_${trace.episode}`, 1]);
+  if (trace !== undefined && told.some(({ missing }) => missing.length > 0)) counts.push(['touched_by_gap', 1]);
+  for (const one of judged) counts.push(...countsOf(one));
+  return {
+    counts,
+    buried: judged.map((one) => ({ settling: one.settling, tombstone: bury(one, lead === undefined ? idsOf(one, options.hostId) : ids, trace, keyOf) })),
+    trace,
+  };
+}
+
+function judgeOne<T extends Settling>(settling: T, options: ConcludeOptions): Judged<T> {
+  const { episode, members, missing } = settling;
+  const { runtime, rule } = episode;
+  const mine = rule.undone === undefined ? members : members.filter(({ spelling }) => spelling.agreed !== rule.undone?.by);
+  const events = runtime.keyed ? exactOnes(mine) : mine;
   const decision = episode.decide(events);
   const whole = episode.history(events);
-  const none = nothing(episode.rule, whole, decision.schemes);
-  if (none !== undefined) return { kind: 'nothing', counts: [none], tombstone: bury(episode, members, events, hostId, 'nothing', keyOf, alone) };
+  const none = nothing(rule, whole, decision.schemes);
   const fault = episode.kind === 'inside' ? 'log_begins_inside' : episode.cut;
-  const judged = judge(runtime, episode.rule, whole, decision.schemes);
-  const outcome = fault === undefined || judged === 'failed' ? judged : 'incomplete';
-  const tombstone = bury(episode, members, events, hostId, outcome, keyOf, alone);
-  const trace = fold({
-    traceId: tombstone.traceId,
-    runtime,
-    rule: episode.rule,
-    subject: episode.subject,
-    container: episode.container,
-    events,
-    whole,
-    outcome,
-    decision,
-    fault,
-    shift,
-    rawClock: rawClock === true,
-    missing: gaps,
-    previous: episode.previous && previousOf(episode.previous, runtime),
-  });
-  const counts: string[] = [episode.rule.name === 'start' ? `settled_${outcome}` : `settled_${episode.rule.name}`];
-  if (events.length < members.length) counts.push('copies');
-  if (gaps.length > 0) counts.push('touched_by_gap');
-  if (fault !== undefined) counts.push(fault);
-  if (decision.refusedPin !== undefined) counts.push('scheme_mismatch');
-  return { kind: 'trace', counts, tombstone, trace };
-}
-
-/** The trace of an episode that is not over, as if nothing came any more; undefined: it is no start, as far as is known. Changes nothing. */
-export function asItStands(episode: OpenEpisode, options: { readonly hostId: string; readonly shift?: bigint; readonly rawClock?: boolean }): Trace | undefined {
-  const events = [...episode.events];
-  sortEvents(events);
-  const end = conclude(episode, events, options, () => sourceKey(''), true);
-  return end.kind === 'trace' ? end.trace : undefined;
-}
-
-function bury(
-  episode: OpenEpisode,
-  members: readonly Event[],
-  events: readonly Event[],
-  hostId: string,
-  outcome: Tombstone['outcome'],
-  keyOf: (source: SourceId) => SourceKey,
-  alone: boolean,
-): Tombstone {
-  const { runtime, container } = episode;
-  const opened = events[0]?.time ?? episode.opened;
+  const outcome = judge(runtime, rule, whole, decision.schemes);
   return {
+    settling,
+    events,
+    decision,
+    copies: events.length < mine.length,
+    none,
+    fault,
+    episode: {
+      runtime,
+      rule,
+      subject: episode.subject,
+      container: episode.container,
+      events,
+      whole,
+      outcome: fault === undefined || outcome === 'failed' ? outcome : 'incomplete',
+      decision,
+      fault,
+      shift: options.shift,
+      rawClock: options.rawClock === true,
+      missing,
+      previous: episode.previous && previousOf(episode.previous, runtime),
+    },
+  };
+}
+
+function traceOf<T extends Settling>(parts: readonly [Judged<T>, ...Judged<T>[]], judged: readonly Judged<T>[], traceId: string): Trace {
+  const handed = judged.filter(({ none }) => none !== undefined);
+  const [lead, ...others] = parts;
+  return fold(wholeOf({
+    traceId,
+    parts: [lead.episode, ...others.map(({ episode }) => episode)],
+    undoing: parts.map(undoingOf).find((one) => one !== undefined),
+    handed: handed.flatMap(({ events }) => events),
+    handedTo: handed.map(({ episode }) => episode.rule.nothing?.runtime).find((runtime) => runtime !== undefined),
+  }));
+}
+
+/** The mark that undoes it, soon after its end. */
+function undoingOf<T extends Settling>({ settling: { episode, members }, episode: part }: Judged<T>): Undoing | undefined {
+  const { undone } = episode.rule;
+  if (undone === undefined || !episode.complete) return undefined;
+  const event = members.find(({ spelling, time, container }) => spelling.agreed === undone.by && time >= episode.since && between(episode.since, time) <= undone.within && (container ?? part.container) === part.container);
+  const code = event?.holes?.[undone.hole];
+  return event === undefined || code === undefined || !/^[1-9]\d{0,2}$/.test(code) ? undefined : { event, code, by: part };
+}
+
+function countsOf<T extends Settling>({ copies, decision, none, fault }: Judged<T>): (readonly [string, number])[] {
+  if (none !== undefined) return [[none, 1]];
+  const names: string[] = [];
+  if (copies) names.push('copies');
+  if (fault !== undefined) names.push(fault);
+  if (decision.refusedPin !== undefined) names.push('scheme_mismatch');
+  return names.map((name) => [name, 1]);
+}
+
+/** Id of the trace that begins with this part. */
+function idsOf<T extends Settling>(lead: Judged<T> | undefined, hostId: string): string | undefined {
+  if (lead === undefined) return undefined;
+  const { settling: { episode }, events } = lead;
+  return episodeId(hostId, episode.runtime, episode.container, events[0]?.time ?? episode.opened);
+}
+
+/** The trace of what is not over, as if nothing came any more; undefined: it is no start, as far as is known. Changes nothing. */
+export function asItStands(episodes: readonly OpenEpisode[], options: ConcludeOptions): Trace | undefined {
+  const group = episodes.map((episode): Settling => {
+    const members = [...episode.events];
+    sortEvents(members);
+    return { episode, members, alone: true, missing: [] };
+  });
+  return conclude(group, options, () => sourceKey('')).trace;
+}
+
+function bury<T extends Settling>({ settling: { episode, members, alone }, events, none, episode: { outcome } }: Judged<T>, traceId: string | undefined, trace: Trace | undefined, keyOf: (source: SourceId) => SourceKey): Tombstone {
+  const { runtime, container } = episode;
+  const end = none === undefined ? outcome : 'nothing';
+  const unfinished = end === 'created' || end === 'incomplete';
+  const tombstone: Tombstone = {
     runtime: runtime.name,
     container,
     ...(episode.subject !== container && { subject: episode.subject }),
@@ -95,20 +174,22 @@ function bury(
       handles: distinct(members, ({ handle }) => handle),
     }),
     ...(episode.rule.name !== 'start' && { episode: episode.rule.name }),
-    traceId: episodeId(hostId, runtime, container, opened),
-    opened,
-    until: episode.due,
-    outcome,
-    seen: outcome === 'created' || outcome === 'incomplete' ? members.slice(0, 64).map((event) => event.spelling.text) : [],
+    traceId: traceId ?? '',
+    opened: events[0]?.time ?? episode.opened,
+    until: episode.limit,
+    outcome: end,
+    seen: unfinished ? members.slice(0, 64).map((event) => event.spelling.text) : [],
     extents: alone ? extentsOf(members, keyOf) : withLines(extentsOf(members, keyOf), members, keyOf),
     waited: !episode.complete,
     capped: episode.cut !== undefined,
   };
+  const root = mayContinue(tombstone) ? trace?.spans[0]?.id : undefined;
+  return root === undefined ? tombstone : { ...tombstone, root };
 }
 
 const previousOf = (tombstone: Tombstone, runtime: CompiledRuntime): Previous => ({
   traceId: tombstone.traceId,
-  rootId: rootId(tombstone.traceId, runtime),
+  rootId: tombstone.root ?? rootId(tombstone.traceId, runtime),
   why: tombstone.outcome === 'created' ? 'created' : 'late_completion',
 });
 

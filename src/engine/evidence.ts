@@ -3,6 +3,7 @@ import type { Attributes, LooseReason, SpanEvent } from '../model/trace.ts';
 import { between, duration } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { Draft } from './draft.ts';
+import { ToldEvent } from './event.ts';
 import type { Touching } from './gaps.ts';
 import type { Placed } from './groups.ts';
 
@@ -50,10 +51,11 @@ export function gapEvent({ gap, proof }: Touching, at: Nanos, end: Duration): Sp
 
 /**
  * Whether a mark's line goes to this span. Each goes to one: of the spans of the mark's own component that it bounds, the
- * shortest that it begins, else the shortest that it ends; where there is none, the root. `across`: one process writes what
- * is another component's span (the runtime logs what it says to the hypervisor), so any span may have it.
+ * shortest that it begins, else the shortest that it ends; where there is none, the root. Where one process writes what is
+ * another component's span (the runtime logs what it says to the hypervisor) any span may have it.
  */
-export function owns(arranged: readonly Draft[], at: number, placed: Placed, across: boolean): boolean {
+export function owns(arranged: readonly Draft[], at: number, placed: Placed): boolean {
+  const across = placed.event instanceof ToldEvent;
   let best = -1;
   let begins = false;
   let length = Infinity;

@@ -1,6 +1,6 @@
 /** Why a trace is an error, in words. */
-import type { Episode } from './fold.ts';
-import { nameOf } from './fold.ts';
+import type { Episode } from './part.ts';
+import { nameOf } from './part.ts';
 import type { Placed, Resolved } from './groups.ts';
 import { completion, unanswered } from './judge.ts';
 import { failureOf, firstReason } from './processes.ts';

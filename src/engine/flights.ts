@@ -5,12 +5,17 @@ import type { Held } from './holding.ts';
 import type { Life } from './life.ts';
 import type { Tombstone } from './tombstone.ts';
 
-export interface Flight {
+/** One episode of what was sent. */
+export interface FlyingPart {
   life: Life;
   readonly tombstone: Tombstone;
-  readonly held: readonly Held[];
   /** Its beginning stands in no log. */
   readonly inside: boolean;
+}
+
+export interface Flight {
+  readonly parts: readonly FlyingPart[];
+  readonly held: readonly Held[];
   /** Lines that stand in the state file, and must until the trace is acknowledged. */
   readonly kept: readonly Event[];
 }
@@ -22,9 +27,11 @@ export class Flights {
     return this.#flights.size;
   }
 
-  add(trace: string, life: Life, tombstone: Tombstone, events: readonly Event[], inside: boolean): void {
+  add(trace: string, parts: readonly (FlyingPart & { readonly members: readonly Event[] })[]): void {
+    const [only] = parts;
+    const events = parts.length === 1 && only !== undefined ? only.members : parts.flatMap(({ members }) => members);
     const kept = events.some((event) => event.kept) ? events.filter((event) => event.kept) : [];
-    this.#flights.set(trace, { life, tombstone, held: firstLines(events), inside, kept });
+    this.#flights.set(trace, { parts: parts.map(({ life, tombstone, inside }) => ({ life, tombstone, inside })), held: firstLines(events), kept });
   }
 
   /** Ends a flight; undefined: there is none of this trace. */
@@ -36,7 +43,7 @@ export class Flights {
 
   /** A life became part of another. */
   moved(from: Life, into: Life): void {
-    for (const flight of this.#flights.values()) if (flight.life === from) flight.life = into;
+    for (const { parts } of this.#flights.values()) for (const part of parts) if (part.life === from) part.life = into;
   }
 
   all(): Flight[] {

@@ -52,8 +52,9 @@ export class LineGaps {
     });
   }
 
-  /** Those that may touch an episode that began then. */
-  store(earliest: Nanos | undefined): StoredGap[] {
+  /** Those that may touch one of these. */
+  store(begun: readonly { readonly opened: Nanos }[]): StoredGap[] {
+    const earliest = begun.reduce<Nanos | undefined>((least, { opened }) => (least === undefined || opened < least ? opened : least), undefined);
     if (earliest === undefined) return [];
     return this.#known.filter(({ gap }) => gap.to > earliest).map(({ gap, source, proof }) => ({ ...gap, ...proof, source, from: String(gap.from), to: String(gap.to) }));
   }
@@ -63,6 +64,15 @@ export class LineGaps {
       this.add(keyOf(source), { ...gap, from: nanos(BigInt(from)), to: nanos(BigInt(to)) }, line === undefined ? undefined : { row: row ?? 0, line });
     }
   }
+}
+
+/** Of all parts of a start, each once. */
+export function gapsOf(parts: readonly { readonly missing: readonly Touching[] }[]): readonly Touching[] {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only.missing;
+  const all: Touching[] = [];
+  for (const { missing } of parts) for (const one of missing) if (!all.some(({ gap }) => gap === one.gap)) all.push(one);
+  return all;
 }
 
 const same = (a: Gap, b: Gap): boolean => a.name === b.name && a.from === b.from && a.to === b.to && a.unit === b.unit && a.missing === b.missing;

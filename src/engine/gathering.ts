@@ -62,7 +62,7 @@ export class Gathering {
     for (const tombstone of cuts) into.cutAgain(tombstone);
     for (const moment of inside) into.expectInside(moment);
     for (const episode of open) this.#with.open.delete(episode);
-    this.again(open.flatMap((episode) => episode.events), whole, runtime);
+    this.again(eventsOf(open), whole, runtime);
     if (settled.length + cuts.length > 0) this.#with.moved(life, into);
     this.#with.lives.tidy(life);
   }
@@ -103,7 +103,7 @@ export class Gathering {
     if (life?.disordered !== true) return false;
     const open = life.restart();
     for (const episode of open) this.#with.open.delete(episode);
-    this.again(open.flatMap(({ events }) => events).sort(inOrder), subject, runtime);
+    this.again(eventsOf(open).sort(inOrder), subject, runtime);
     return true;
   }
 
@@ -115,3 +115,6 @@ export class Gathering {
     }
   }
 }
+
+/** Each once: what undoes a start stands in the episode that it opened, too. */
+const eventsOf = (open: readonly OpenEpisode[]): Event[] => [...new Set(open.flatMap(({ events }) => events))];

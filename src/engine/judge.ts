@@ -131,3 +131,7 @@ export function nothing({ nothing: rule, another, until }: CompiledEpisode, even
   }
   return rule.some === true || seen.size === rule.exactly.size ? rule.name : undefined;
 }
+
+/** Whether what is there of it so far is none. */
+export const isNothing = (episode: { readonly rule: CompiledEpisode; readonly events: readonly Event[]; decide(events: readonly Event[]): { readonly schemes: readonly number[] } }): boolean =>
+  episode.rule.nothing !== undefined && nothing(episode.rule, episode.events, episode.decide(episode.events).schemes) !== undefined;

@@ -64,7 +64,18 @@ export class Keys {
   }
 
   #subject(name: string | undefined): string | undefined {
-    return name === undefined ? undefined : (this.#sandboxOf.get(name) ?? name);
+    return name === undefined ? undefined : this.subjectOf(name);
+  }
+
+  /** The sandbox of this container, as far as is known; itself where it has none. */
+  subjectOf(container: string): string {
+    return this.#sandboxOf.get(container) ?? container;
+  }
+
+  /** Something was begun by `moment` of which it is not known yet whom it is for. */
+  opensUnnamed(moment: Nanos): boolean {
+    for (const { waiting: [first] } of this.#waiting) if (first?.spelling.opens !== undefined && first.time <= moment) return true;
+    return false;
   }
 
   /** @returns the name of the life that goes over into the sandbox's. */

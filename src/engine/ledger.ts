@@ -30,6 +30,7 @@ import { Sources } from './sources.ts';
 import type { Frontier } from './sources.ts';
 import { chooseKept, readKept, storeLines } from './snapshot.ts';
 import type { Proof, Taker } from './taker.ts';
+import { Together } from './together.ts';
 import type { Tombstone } from './tombstone.ts';
 import type { Verdicts } from './verdicts.ts';
 
@@ -43,6 +44,7 @@ export class Ledger implements Intake {
   readonly #waiting: Waiting;
   readonly #sources: Sources;
   readonly #lives: Lives;
+  readonly #together: Together;
   readonly #open = new Set<OpenEpisode>();
   readonly #flights = new Flights();
   readonly #memory = new Memory();
@@ -59,6 +61,7 @@ export class Ledger implements Intake {
     this.#runtimes = runtimes;
     this.#options = options;
     this.#lives = new Lives(runtimes);
+    this.#together = new Together(runtimes, this.#lives);
     this.#sources = new Sources(runtimes.flatMap((runtime) => runtime.sources), options.shift);
     this.#waiting = { settle: options.settle, patience: options.patience };
     const count = (name: Count): void => this.#count(name);
@@ -141,11 +144,15 @@ export class Ledger implements Intake {
     const frontierOf = this.#frontiers(wall);
     const settled: Settlement[] = [];
     this.unsettled = 0;
-    for (const episode of this.#open) {
+    const due = (episode: OpenEpisode): boolean => {
       if (episode.changed) look(episode, this.#waiting, wall, now, this.#sources);
-      if (episode.cut === undefined && !hasPassed(episode, frontierOf(episode.runtime), now)) continue;
-      if (episode.runtime.keyed && episode.cut === undefined && this.#gathering.reorder(episode)) continue;
-      const settlement = this.#settleOne(episode);
+      return episode.cut !== undefined || hasPassed(episode, frontierOf(episode.runtime), now);
+    };
+    for (const episode of this.#open) {
+      if (!due(episode)) continue;
+      const group = this.#together.ready(episode, due);
+      if (group === undefined || group.some((one) => one.runtime.keyed && one.cut === undefined && this.#gathering.reorder(one))) continue;
+      const settlement = this.#settle(group, due);
       if (settlement !== undefined) settled.push(settlement);
       if (settled.length >= most) return settled;
     }
@@ -158,6 +165,8 @@ export class Ledger implements Intake {
     let next: Steady | undefined;
     const frontierOf = this.#frontiers(clock.now());
     for (const episode of this.#open) {
+      // Its time has come, and that of what it waits for has not.
+      if (episode.heldBy !== undefined && !episode.changed && (episode.heldBy === 'unnamed' || this.#open.has(episode.heldBy))) continue;
       const frontier = frontierOf(episode.runtime);
       // Only what is read can say more while a source has unread lines.
       if (frontier.behind !== undefined) continue;
@@ -171,43 +180,32 @@ export class Ledger implements Intake {
   #frontiers(wall: Nanos): (runtime: CompiledRuntime) => Frontier {
     const known = new Map<CompiledRuntime, Frontier>();
     return (runtime) => {
-      const frontier = known.get(runtime) ?? this.#sources.frontier(runtime, wall, this.#options.lateness);
+      const frontier = known.get(runtime) ?? this.#sources.frontier(this.#together.kin(runtime), wall, this.#options.lateness);
       known.set(runtime, frontier);
       return frontier;
     };
   }
 
-  #settleOne(episode: OpenEpisode): Settlement | undefined {
+  #settle(group: readonly OpenEpisode[], due: (one: OpenEpisode) => boolean): Settlement | undefined {
     this.#held = undefined;
-    this.#open.delete(episode);
-    const life = this.#lives.of(episode.runtime, episode.subject);
-    if (life === undefined) return undefined;
-    life.close(episode);
-    const { members, rest } = episode.split(episode.rule.rule.settle ?? this.#options.settle);
-    const settlement = this.#conclude(episode, life, members);
-    this.#gathering.again(rest, episode.subject, episode.runtime);
-    this.#lives.tidy(life);
-    return settlement;
-  }
-
-  #conclude(episode: OpenEpisode, life: Life, members: readonly Event[]): Settlement | undefined {
+    const most = group.length === 1 ? undefined : group.filter(due).map((one) => one.due).reduce((a, b) => (a > b ? a : b));
     const keyOf = (source: SourceId): SourceKey => this.#sources.keyOf(source);
-    const end = conclude(episode, members, this.#options, keyOf, life.aloneAt(episode), this.#gaps.touching(episode, members, keyOf));
-    for (const name of end.counts) this.#count(name, end.kind === 'loose' ? members.length : 1);
-    switch (end.kind) {
-      case 'loose':
-        return undefined;
-      case 'nothing':
-        life.bury(end.tombstone);
-        this.#keep(life, end.tombstone);
-        return undefined;
-      case 'trace':
-        this.#flights.add(end.trace.id, life, end.tombstone, members, episode.kind === 'inside');
-        life.bury(end.tombstone);
-        return { trace: end.trace, waited: end.tombstone.waited };
-      default:
-        return end satisfies never;
-    }
+    const settling = group.flatMap((episode) => {
+      this.#open.delete(episode);
+      const life = this.#lives.of(episode.runtime, episode.subject);
+      if (life === undefined) return [];
+      life.close(episode);
+      const { members, rest } = episode.split(episode.rule.rule.settle ?? this.#options.settle, due(episode) ? undefined : most);
+      return [{ episode, members, rest, life, alone: life.aloneAt(episode), missing: this.#gaps.touching(episode, members, keyOf) }];
+    });
+    const { counts, buried, trace } = conclude(settling, this.#options, keyOf);
+    for (const [name, by] of counts) this.#count(name, by);
+    for (const { settling: { life }, tombstone } of buried) life.bury(tombstone);
+    if (trace === undefined) for (const { settling: { life }, tombstone } of buried) this.#keep(life, tombstone);
+    else this.#flights.add(trace.id, buried.map(({ settling: { episode, members, life }, tombstone }) => ({ life, tombstone, members, inside: episode.kind === 'inside' })));
+    for (const { rest, episode } of settling) this.#gathering.again(rest, episode.subject, episode.runtime);
+    for (const { life } of settling) this.#lives.tidy(life);
+    return trace && { trace, waited: buried.some(({ tombstone }) => tombstone.waited && tombstone.outcome !== 'nothing') };
   }
 
   #keep(life: Life, tombstone: Tombstone): void {
@@ -219,7 +217,7 @@ export class Ledger implements Intake {
     const flight = this.#flights.land(trace);
     if (flight === undefined) return;
     this.#held = undefined;
-    this.#keep(flight.life, flight.tombstone);
+    for (const { life, tombstone } of flight.parts) this.#keep(life, tombstone);
   }
 
   /**
@@ -231,13 +229,12 @@ export class Ledger implements Intake {
     const held = new Map<string, number>();
     for (const [source, { from }] of this.#holding()) if (from !== undefined) held.set(this.#sources.keyOf(source), from);
     const flying = this.#flights.all();
-    const insides = storeInside([...[...this.#open].filter((episode) => episode.kind === 'inside'), ...flying.filter((flight) => flight.inside).map((flight) => flight.tombstone)]);
-    const { needed, ...stored } = this.#memory.store(flying.map((flight) => flight.tombstone), (source) => held.get(source));
+    const flown = flying.flatMap(({ parts }) => parts.map(({ tombstone }) => tombstone));
+    const insides = storeInside([...[...this.#open].filter((episode) => episode.kind === 'inside'), ...flying.flatMap(({ parts }) => parts.filter(({ inside }) => inside).map(({ tombstone }) => tombstone))]);
+    const { needed, ...stored } = this.#memory.store(flown, (source) => held.get(source));
     const kept = [...[...this.#open].flatMap(({ events }) => events.filter((event) => event.kept)), ...flying.flatMap((flight) => flight.kept)];
     this.#keeping = needed > this.#options.keepBeyond ? chooseKept(this.#open, kept) : [];
-    const begun = [...[...this.#open], ...flying.map((flight) => flight.tombstone)].map(({ opened }) => opened);
-    const earliest = begun.reduce<Nanos | undefined>((least, one) => (least === undefined || one < least ? one : least), undefined);
-    return { ...stored, gaps: this.#gaps.store(earliest), inside: insides, kept: storeLines([...kept, ...this.#keeping], (source) => this.#sources.infoOf(source)) };
+    return { ...stored, gaps: this.#gaps.store([...this.#open, ...flown]), inside: insides, kept: storeLines([...kept, ...this.#keeping], (source) => this.#sources.infoOf(source)) };
   }
 
   /** What `remember` gave last is on disk. */
@@ -263,8 +260,10 @@ export class Ledger implements Intake {
     if (this.#sources.behind) return;
     for (const episode of this.#open) {
       const begun = episode.kind === 'start' || episode.kind === 'continuation';
-      if (!begun || episode.rule.name !== 'start' || episode.complete) continue;
-      yield { opened: episode.opened, trace: () => asItStands(episode, this.#options) };
+      if (!begun || episode.rule.name !== 'start') continue;
+      const group = this.#together.of(episode);
+      if (group[0] !== episode || group.every(({ complete }) => complete)) continue;
+      yield { opened: episode.opened, trace: () => asItStands(group, this.#options) };
     }
   }
 

@@ -41,6 +41,11 @@ export class Life {
     this.subject = subject;
   }
 
+  /** By the time they opened. */
+  get underway(): readonly OpenEpisode[] {
+    return this.#open;
+  }
+
   get idle(): boolean {
     return this.#open.length === 0 && this.#settled.length === 0 && this.#cuts.length === 0;
   }
@@ -76,6 +81,7 @@ export class Life {
   /** An opener: at a time of its own it always opens a new episode, unless what it opens is under way. */
   open(event: Event, rule: CompiledEpisode, { info: { key: source } }: Reading): Found {
     const container = event.container ?? this.subject;
+    this.#undo(event, container);
     const settled = this.#settled.find((tombstone) => tombstone.opened === event.time && tombstone.container === container);
     if (settled !== undefined) return counted(covers(settled.extents, source, event.offset) ? 'replayed' : 'duplicate');
     const known = this.#open.find((episode) => episode.kind === 'start' && episode.rule === rule && sameOpener(episode, event, container));
@@ -83,7 +89,7 @@ export class Life {
     if (this.runtime.keyed) {
       if (this.#isLate(event)) this.disordered = true;
       const before = this.#settledBefore(event);
-      if (before !== undefined && event.time <= before.until) return counted(covers(before.extents, source, event.offset) ? 'replayed' : 'late');
+      if (before !== undefined && event.time <= before.until && (before.episode ?? 'start') === rule.name) return counted(covers(before.extents, source, event.offset) ? 'replayed' : 'late');
       const under = goesOn(this.#open, rule, event, container);
       if (under !== undefined) return this.#extend(under, event, source);
     }
@@ -91,6 +97,17 @@ export class Life {
     const absorbed = this.#makeRoom(episode);
     this.#insert(episode);
     return this.#add(episode, event, source, absorbed);
+  }
+
+  /** What opens one episode may show that another has come to nothing, and then stands in both. */
+  #undo(event: Event, container: string): void {
+    if (!this.#undoes(event)) return;
+    const begun = this.#open.findLast((episode) => episode.rule.undone?.by === event.spelling.agreed && episode.opened <= event.time && episode.containers.has(container));
+    begun?.add(event);
+  }
+
+  #undoes({ spelling: { agreed } }: Event): boolean {
+    return agreed !== undefined && this.runtime.episodes.some(({ undone }) => undone?.by === agreed);
   }
 
   /** A new start takes what an earlier one held from its opening on, and what had no beginning before it came. */

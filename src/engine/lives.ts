@@ -3,6 +3,7 @@ import type { CompiledRuntime } from './compile.ts';
 import type { Event } from './event.ts';
 import { Keys } from './keys.ts';
 import { Life } from './life.ts';
+import type { OpenEpisode } from './open.ts';
 import type { Count } from './options.ts';
 import type { Frontier } from './sources.ts';
 
@@ -35,6 +36,17 @@ export class Lives {
 
   existing(runtime: CompiledRuntime, subject: string): Life | undefined {
     return this.#known.get(runtime)?.lives.get(subject);
+  }
+
+  /** Whether there is any life of this runtime. */
+  anyOf(runtime: CompiledRuntime): boolean {
+    return (this.#known.get(runtime)?.lives.size ?? 0) > 0;
+  }
+
+  /** What is under way of this runtime in the life that this container is part of. */
+  around(runtime: CompiledRuntime, container: string): readonly OpenEpisode[] {
+    const known = this.#known.get(runtime);
+    return known?.lives.get(known.keys.subjectOf(container))?.underway ?? [];
   }
 
   /** @throws Error for a runtime that is not one of these. */

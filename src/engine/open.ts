@@ -49,6 +49,12 @@ export class OpenEpisode {
   /** counted from the mark of this time. Not always the last: what lies beyond `due` belongs to something else. */
   since: Nanos;
   complete = false;
+  /** It has failed, or its task has exited: what other runtimes tell of the same start is awaited no longer. */
+  over = false;
+  /** Lines beyond this log time are not its own. As `due`, but where another part of the same start was over before. */
+  limit: Nanos;
+  /** What it waits for although its own time has come: another part of the same start. */
+  heldBy: OpenEpisode | 'unnamed' | undefined;
   /** Why it must be settled now, whatever the time. */
   cut: string | undefined;
   /** When the mark of `since` was written, on the monotonic clock, as far as can be told. */
@@ -60,6 +66,7 @@ export class OpenEpisode {
   #sorted = true;
   #decision: Decision | undefined;
   #lastWithin: Nanos;
+  #containers: ReadonlySet<string> | undefined;
 
   constructor(rule: CompiledEpisode, { runtime, subject }: { readonly runtime: CompiledRuntime; readonly subject: string }, container: string, kind: EpisodeKind, opened: Nanos) {
     this.runtime = runtime;
@@ -70,6 +77,7 @@ export class OpenEpisode {
     this.opened = opened;
     this.last = opened;
     this.due = opened;
+    this.limit = opened;
     this.since = opened;
     this.#lastWithin = opened;
     this.taken = { kind: 'taken', episode: this, absorbed: [] };
@@ -92,6 +100,7 @@ export class OpenEpisode {
     events.push(event);
     if (event.handle !== undefined) this.#name(event.handle, event.boot);
     if (event.also !== undefined) this.#name(event.also, event.boot);
+    this.#containers = undefined;
     this.#decision = undefined; // a line that bounds nothing may still tell the version
     this.changed ||= this.runtime.keyed; // processes live on in lines that bound nothing
     if (event.spelling.loose) return true;
@@ -100,6 +109,20 @@ export class OpenEpisode {
     if (events.length >= (this.rule.rule.most ?? MOST_EVENTS)) this.cut = 'too_many_events';
     this.changed = true;
     return true;
+  }
+
+  /** All that its lines name: containers, and the sandbox. */
+  get containers(): ReadonlySet<string> {
+    if (this.#containers !== undefined) return this.#containers;
+    const all = new Set([this.container, this.subject]);
+    for (const { container } of this.events) if (container !== undefined) all.add(container);
+    this.#containers = all;
+    return all;
+  }
+
+  /** The last moment that is known of it. */
+  get reach(): Nanos {
+    return this.complete && this.rule.until.length > 0 ? this.since : this.last;
   }
 
   #name(handle: string, boot: string | undefined): void {
@@ -156,8 +179,9 @@ export class OpenEpisode {
     this.#sorted = true;
     this.changed = false;
     this.#decision = undefined;
-    const { rule } = this.rule;
-    const settle = rule.settle ?? waiting.settle;
+    const { rule, undone } = this.rule;
+    const settle = duration(Math.max(rule.settle ?? waiting.settle, undone?.within ?? 0));
+    this.over = this.events.some(({ spelling: { agreed } }) => agreed !== undefined && (agreed === undone?.by || this.rule.fails.has(agreed)));
     if (rule.until.length === 0) return this.#evaluateQuiet(settle);
     const patience = rule.patience ?? waiting.patience;
     const within = this.#withoutGap(patience);
@@ -171,7 +195,7 @@ export class OpenEpisode {
     }
     this.#lastWithin = within.findLast((event) => !event.spelling.loose)?.time ?? this.opened;
     this.since = this.#lastWithin;
-    this.due = after(this.#lastWithin, patience);
+    this.due = after(this.#lastWithin, this.over ? settle : patience);
   }
 
   /** Without a mark that ends it: it is over when its processes have been quiet for long enough. */
@@ -212,15 +236,24 @@ export class OpenEpisode {
     return final !== undefined && final.time > this.due;
   }
 
-  /** Splits the events at the settled end: what belongs to it, and what came after. Call after `evaluate`. */
-  split(settle: Duration): { readonly members: readonly Event[]; readonly rest: readonly Event[] } {
-    if (this.complete && this.last <= this.due && !this.#looseAfter()) return { members: this.events, rest: [] };
-    const limit = this.complete ? this.due : this.#lastWithin;
-    const looseLimit = this.complete ? this.due : after(limit, settle);
+  /**
+   * Splits the events at the settled end: what belongs to it, and what came after. Call after `evaluate`.
+   * @param most another part of the same start was over then.
+   */
+  split(settle: Duration, most?: Nanos): { readonly members: readonly Event[]; readonly rest: readonly Event[] } {
+    const cut = most !== undefined && most < this.due;
+    this.limit = cut ? most : this.due;
+    if (!cut && this.complete && this.last <= this.due && !this.#looseAfter()) return { members: this.events, rest: [] };
+    const limit = earlier(this.complete ? this.due : this.#lastWithin, this.limit);
+    const looseLimit = this.complete ? this.limit : earlier(after(limit, settle), this.limit);
     const belongs = (event: Event): boolean => event.time <= (event.spelling.loose ? looseLimit : limit);
-    return { members: this.events.filter(belongs), rest: this.events.filter((event) => !belongs(event)) };
+    // What undoes it stands in the episode that it opened, too.
+    const isRest = (event: Event): boolean => !belongs(event) && (this.rule.undone === undefined || event.spelling.agreed !== this.rule.undone.by);
+    return { members: this.events.filter(belongs), rest: this.events.filter(isRest) };
   }
 }
+
+const earlier = (a: Nanos, b: Nanos): Nanos => (a < b ? a : b);
 
 /** One line, whether it was read once or in two logs that write it differently (a journal as text and as JSON). */
 const same = (a: Event, b: Event): boolean =>

@@ -26,7 +26,7 @@ const TICK = MILLISECOND;
 /** The least log time that sources have told; nowhere: one has told none to go by. */
 type Told = Nanos | 'nowhere';
 
-/** How far the sources stand that may hold lines of one runtime. */
+/** How far the sources stand that may hold lines of some runtimes. */
 export interface Frontier {
   /** Of those with unread lines; undefined: there are none. */
   readonly behind: Told | undefined;
@@ -108,12 +108,12 @@ export class Sources {
   }
 
   /** @param usual how late lines of those may be that say nothing of it. */
-  frontier(runtime: CompiledRuntime, wall: Nanos, usual: Duration): Frontier {
+  frontier(runtimes: readonly CompiledRuntime[], wall: Nanos, usual: Duration): Frontier {
     const come = after(wall, TICK);
     let behind: Told | undefined;
     const atEnd = new Map<Duration, Told>();
     for (const { standing, reading } of this.#open.values()) {
-      if (standing === 'ended' || !reading.mayHold(runtime)) continue;
+      if (standing === 'ended' || !runtimes.some((runtime) => reading.mayHold(runtime))) continue;
       const { lateness = usual } = reading.info;
       if (standing === 'behind') behind = earlier(behind, standsAt(reading, come));
       else atEnd.set(lateness, earlier(atEnd.get(lateness), standsAt(reading, come)));

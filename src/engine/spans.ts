@@ -2,15 +2,19 @@
  * Drafts as spans. Ids, attributes and evidence are worked out when somebody asks for them: hashing an id costs as much
  * as the rest of a span, and statistics, alerts and one-line summaries never look at it.
  */
+import { byName } from './root.ts';
+import type { Attribute } from './root.ts';
 import type { Attributes, Certainty, Credit, Link, Span, SpanEvent, SpanKind } from '../model/trace.ts';
 import { between, duration } from '../model/time.ts';
 import type { Duration } from '../model/time.ts';
 import type { Draft } from './draft.ts';
 import type { Placed } from './groups.ts';
 import { findingEvent, gapEvent, owns, spanEvent } from './evidence.ts';
-import { errorType, nameOf, schemeNames } from './fold.ts';
+import { gapsOf } from './gaps.ts';
 import type { Details } from './fold.ts';
 import { spanId } from './identity.ts';
+import { nameOf } from './part.ts';
+import { rootAttributes } from './root.ts';
 
 /** Most evidence one span carries; what goes beyond is counted on it. */
 const MOST_EVENTS = 128;
@@ -132,15 +136,15 @@ function makeId({ id, arranged }: Details, at: number): string {
   return spanId(id, draft.service, draft.name, ordinal);
 }
 
-function ownAttributes({ marked, episode }: Details, draft: Draft): Attributes {
-  const { attributes, from, to } = draft;
+function ownAttributes({ marked, whole: { parts } }: Details, draft: Draft): Attributes {
+  const { attributes, from, to, container } = draft;
   const ends: Attributes = [
     ['shimtrace.from', from.event.spelling.text],
     ['shimtrace.to', to.event.spelling.text],
   ];
-  if (!episode.runtime.keyed) return ends;
+  if (parts.length === 1 && !parts[0].runtime.keyed) return ends;
   // Of several containers in one trace each span says whose it is.
-  const owner: Attributes = draft.container === undefined || attributes.some(([name]) => name === 'container.id') ? [] : [['container.id', draft.container]];
+  const owner: Attributes = container === undefined || attributes.some(([name]) => name === 'container.id') ? [] : [['container.id', container]];
   const found = marked.get(draft);
   const step = Math.max(from.event.step, to.event.step);
   const all: Attribute[] = [...owner, ...attributes, ...ends.filter(([, text]) => text !== '')];
@@ -154,52 +158,20 @@ function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
   const events: SpanEvent[] = [];
   const take = (placed: Placed): void => {
     const loose = at === 0 && details.loose.some((one) => one.placed.event === placed.event);
-    if (!loose && placed.mark !== undefined && owns(details.arranged, at, placed, details.episode.runtime.keyed)) events.push(spanEvent(placed, nameOf(placed), undefined));
+    if (!loose && placed.mark !== undefined && owns(details.arranged, at, placed)) events.push(spanEvent(placed, nameOf(placed), undefined));
   };
   take(draft.from);
   if (draft.to.event !== draft.from.event) take(draft.to);
   if (at > 0) return events;
   for (const { placed, reason } of details.loose) events.push(spanEvent(placed, nameOf(placed), reason));
-  for (const one of details.episode.missing) events.push(gapEvent(one, details.at, details.arranged[0]?.end ?? duration(0)));
+  for (const one of gapsOf(details.whole.parts)) events.push(gapEvent(one, details.at, details.arranged[0]?.end ?? duration(0)));
   // One each, since back-ends find a list only by the whole of it.
   for (const { id, evidence: [first] } of details.findings) if (first !== undefined) events.push(findingEvent(id, between(details.at, first.time)));
   return events.sort((a, b) => a.offset - b.offset);
 }
 
-function rootAttributes({ episode, arranged, gaps, last, findings, measures }: Details): Attributes {
-  const { decision, runtime, outcome } = episode;
-  const wall = arranged[0]?.end ?? 0;
-  const attributes: Attribute[] = [
-    ['shimtrace.active_ns', wall - gaps],
-    ['shimtrace.last_mark', nameOf(last)],
-    ['shimtrace.outcome', outcome],
-    ['shimtrace.wall_ns', wall],
-    ...measures,
-  ];
-  if (episode.previous !== undefined) attributes.push(['shimtrace.continues', episode.previous.why]);
-  // Years are beyond the whole numbers of a double.
-  if (episode.shift !== undefined) attributes.push(['shimtrace.shifted_ns', String(episode.shift)]);
-  if (outcome === 'incomplete' || outcome === 'failed') attributes.push(['error.type', errorType(episode)]);
-  if (findings.length > 0) attributes.push(['shimtrace.finding', [...new Set(findings.map((finding) => finding.id))]]);
-  const { missing } = episode;
-  if (missing.length > 0) attributes.push(['shimtrace.gap', [...new Set(missing.map(({ gap }) => gap.name))]]);
-  if (missing.some(({ gap }) => gap.missing !== undefined)) attributes.push(['shimtrace.gap_lines', missing.reduce((sum, { gap }) => sum + (gap.missing ?? 0), 0)]);
-  if (decision.by !== 'none') {
-    attributes.push(['shimtrace.scheme', schemeNames(runtime, decision).join(' or ')]);
-    attributes.push(['shimtrace.scheme_by', decision.schemes.length > 1 ? 'undecided' : decision.by]);
-  }
-  const exit = runtime.keyed ? episode.events.find(({ holes }) => holes?.['code'] !== undefined)?.holes?.['code'] : undefined;
-  if (exit !== undefined && /^\d{1,3}$/.test(exit)) attributes.push(['process.exit.code', Number(exit)]);
-  if (runtime.keyed && episode.subject !== episode.container) attributes.push(['shimtrace.sandbox', episode.subject]);
-  return attributes.sort(byName);
-}
-
-type Attribute = Attributes[number];
-
-const byName = ([a]: Attribute, [b]: Attribute): number => (a < b ? -1 : a > b ? 1 : 0);
-
-function linkBack({ episode }: Details): Link[] {
-  const { previous } = episode;
+function linkBack({ whole: { parts } }: Details): Link[] {
+  const previous = parts.find((part) => part.previous !== undefined)?.previous;
   if (previous === undefined) return [];
   return [{ traceId: previous.traceId, spanId: previous.rootId, attributes: [['shimtrace.link', previous.why]] }];
 }

@@ -61,6 +61,7 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
     waits: rule.waits,
     incomplete: cutShort,
     by: rule.by,
+    after: rule.after,
     // Lines of no process serve nobody in particular, whomever one of them names.
     group: runtime.keyed && from.event.handle !== undefined ? group : undefined,
     ...times,

@@ -30,6 +30,8 @@ export interface Tombstone {
   readonly episode?: string;
   readonly traceId: string;
   readonly opened: Nanos;
+  /** Id of its trace's root, where it may go on: another trace may link to it. */
+  readonly root?: string;
   /** Lines up to this log time belong to it. */
   readonly until: Nanos;
   /** nothing: it was no episode (handed-to-runc). */

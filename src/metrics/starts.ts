@@ -1,7 +1,7 @@
 /** What finished starts add to the metrics: each live one once. */
 import type { FinishedStart } from '../model/finished.ts';
-import { LAYERS } from '../model/runtime.ts';
-import type { Layer } from '../model/runtime.ts';
+import { LAYERS } from '../model/layer.ts';
+import type { Layer } from '../model/layer.ts';
 import { after } from '../model/time.ts';
 import type { Outcome, Span, Trace } from '../model/trace.ts';
 import { boundsFor } from './bounds.ts';

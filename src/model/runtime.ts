@@ -1,12 +1,9 @@
 import type { Syntax } from './entry.ts';
 import type { Duration } from './time.ts';
 import type { FindingRule } from './findings.ts';
+import type { Layer } from './layer.ts';
 import type { SpanRule } from './spans.ts';
 import type { Certainty } from './trace.ts';
-
-/** From the client inwards. Spans of different runtimes nest by it. */
-export const LAYERS = ['client', 'cri', 'shim', 'runtime', 'hypervisor', 'guest'] as const;
-export type Layer = (typeof LAYERS)[number];
 
 /** A condition on a field that must not be there. */
 export const absent = { absent: true } as const;

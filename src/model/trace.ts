@@ -1,3 +1,4 @@
+import type { Layer } from './layer.ts';
 import type { SourceId } from './source.ts';
 import type { Duration, Nanos } from './time.ts';
 
@@ -91,6 +92,8 @@ export interface Trace {
   readonly schemeBy: 'lines' | 'pin' | 'none';
   /** Moment of the first mark; all offsets count from here. */
   readonly at: Nanos;
+  /** The outermost layer that told of it: starts seen from different layers are not compared. */
+  readonly rootLayer: Layer;
   /** First mark to last. */
   readonly wall: Duration;
   /** Wall less the caller's gaps. */

@@ -4,6 +4,7 @@
  */
 import { duration, nanos } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
+import { LAYERS } from '../model/layer.ts';
 import { sourceId } from '../model/source.ts';
 import type { SourceId } from '../model/source.ts';
 import type { Attributes, AttributeValue, Certainty, Credit, Evidence, Finding, Link, LooseEvent, LooseReason, Outcome, Span, SpanEvent, SpanKind, Trace } from '../model/trace.ts';
@@ -65,6 +66,8 @@ function traceOf(fields: Fields): Trace {
     schemes: list(fields.get('schemes'), text),
     schemeBy: oneOf(fields.get('schemeBy'), SCHEME_BY),
     at: moment(fields.get('at')),
+    // A version before this one wrote none, and knew of no other.
+    rootLayer: oneOf(fields.get('rootLayer') ?? 'runtime', LAYERS),
     wall: length(fields.get('wall')),
     active: length(fields.get('active')),
     lastMark: text(fields.get('lastMark')),

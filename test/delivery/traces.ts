@@ -39,6 +39,7 @@ export function trace(over: Partial<Trace> = {}): Trace {
     errorType: undefined,
     schemes: ['ts19'],
     schemeBy: 'lines',
+    rootLayer: 'runtime',
     at: AT,
     wall: duration(1_000_001),
     active: duration(1_000_001),

@@ -56,7 +56,7 @@ describe('docs/traces.md', () => {
   });
 
   test('every attribute that can be set is in the table, and no other', () => {
-    const sources = ['model/attributes.ts', 'engine/spans.ts', 'engine/evidence.ts'].map(sourceOf).join('');
+    const sources = ['model/attributes.ts', 'engine/spans.ts', 'engine/root.ts', 'engine/evidence.ts'].map(sourceOf).join('');
     const set = [...sources.matchAll(/\['((?:shimtrace|container|service|error|log)\.[a-z_.]+)', /g)].map(([, name]) => name);
     expect(cellsOf(page, 'attribute').map(([name]) => bare(name)).toSorted()).toEqual([...new Set(set)].toSorted());
     const sent = TRACES.flatMap((trace) => [...otlpJson(trace, []).matchAll(/"key":"([^"]+)"/g)].map(([, name]) => name));

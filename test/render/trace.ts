@@ -42,7 +42,7 @@ export function trace(spans: readonly Span[], more: Partial<Trace> = {}): Trace 
   const caller = spans.filter((each) => each.credit === 'caller').reduce((sum, each) => sum + each.end - each.start, 0);
   return {
     id: TRACE_ID, runtime: 'urunc', episode: 'start', container: 'fa7d2b21caf8'.padEnd(64, '0'), containers: ['fa7d2b21caf8'.padEnd(64, '0')], outcome: 'ok', errorType: undefined,
-    schemes: ['0.7'], schemeBy: 'lines', at: AT, wall, active: duration(wall - caller), lastMark: 'monitor execed', spans,
+    schemes: ['0.7'], schemeBy: 'lines', at: AT, rootLayer: 'runtime', wall, active: duration(wall - caller), lastMark: 'monitor execed', spans,
     loose: [], findings: [], ...more,
   };
 }

@@ -96,7 +96,7 @@ function testTrace(now: Nanos): Trace {
   const id = randomBytes(16).toString('hex');
   const length = duration(1_000);
   return {
-    id, runtime: 'shimtrace', episode: 'test', container: 'doctor', containers: [], outcome: 'ok', errorType: undefined, schemes: [], schemeBy: 'none',
+    id, runtime: 'shimtrace', episode: 'test', container: 'doctor', containers: [], outcome: 'ok', errorType: undefined, schemes: [], schemeBy: 'none', rootLayer: 'runtime',
     at: now, wall: length, active: length, lastMark: 'end', loose: [], findings: [],
     spans: [{
       id: randomBytes(8).toString('hex'), parent: undefined, service: 'shimtrace', name: 'doctor: test trace', kind: 'internal', start: duration(0), end: length,

@@ -3,8 +3,8 @@ import type { FindingRule } from '../../model/findings.ts';
 import type { Evidence, Finding } from '../../model/trace.ts';
 import type { GuestClock } from '../clock.ts';
 import type { Draft } from '../draft.ts';
-import type { Episode } from '../fold.ts';
-import { schemeNames } from '../fold.ts';
+import type { Episode } from '../part.ts';
+import { schemeNames } from '../part.ts';
 import type { Placed, Resolved } from '../groups.ts';
 import { backoffs } from './backoff.ts';
 import { broken } from './broken.ts';
@@ -37,19 +37,26 @@ export interface Found {
 }
 
 const NOTHING: ReadonlyMap<Draft, readonly string[]> = new Map();
+const NOBODY: About[] = [];
 const NONE: Found = { findings: [], marked: NOTHING };
 
 export const evidence = (...lines: readonly (Placed | undefined)[]): Evidence[] =>
   lines.flatMap((line) => (line === undefined ? [] : [{ source: line.event.source, row: line.event.row, time: line.event.time, line: line.event.line }]));
 
-export function findingsOf(facts: Facts): Found {
-  const { runtime, decision, missing: lost } = facts.episode;
-  if (runtime.findings.length === 0 && decision.refusedPin === undefined && lost.length === 0) return NONE;
-  const about = [...mismatch(facts.episode), ...missing(facts), ...runtime.findings.flatMap((rule) => (rule.in?.includes(facts.episode.rule.name) === false ? [] : look(rule, facts)))];
+/** All that the parts of a trace tell, the outermost first. */
+export function findingsOf(parts: readonly Pick<Facts, 'episode' | 'resolved' | 'clock'>[], whole: Pick<Facts, 'arranged' | 'gaps' | 'wall' | 'failure'>): Found {
+  const about = [...parts.flatMap((part) => partly(part, whole)), ...missing(parts.map(({ episode }) => episode))];
   if (about.length === 0) return NONE;
   const marked = new Map<Draft, string[]>();
   for (const { finding, span } of about) if (span !== undefined) marked.set(span, [...(marked.get(span) ?? []), finding.id]);
   return { findings: about.map(({ finding }) => finding), marked };
+}
+
+function partly({ episode, resolved, clock }: Pick<Facts, 'episode' | 'resolved' | 'clock'>, whole: Pick<Facts, 'arranged' | 'gaps' | 'wall' | 'failure'>): About[] {
+  const { runtime: { findings }, decision, rule: { name } } = episode;
+  if (findings.length === 0 && decision.refusedPin === undefined) return NOBODY;
+  const facts: Facts = { episode, resolved, clock, ...whole };
+  return [...mismatch(episode), ...findings.flatMap((rule) => (rule.in?.includes(name) === false ? [] : look(rule, facts)))];
 }
 
 function look(rule: FindingRule, facts: Facts): About[] {

@@ -3,7 +3,9 @@ import type { GapName } from '../../model/source.ts';
 import type { Evidence } from '../../model/trace.ts';
 import type { Event } from '../event.ts';
 import type { Touching } from '../gaps.ts';
-import type { About, Facts } from './findings.ts';
+import { gapsOf } from '../gaps.ts';
+import type { Episode } from '../part.ts';
+import type { About } from './findings.ts';
 
 /** Also a word on what such a finding is called, for the documentation. */
 export const MISSING = 'lines-missing';
@@ -20,7 +22,8 @@ const WORDS: Readonly<Record<GapName, Words>> = {
   not_running: { what: 'lost while what tells them was not running', remedy: 'See in the log of shimtrace why it ended.' },
 };
 
-export const missing = ({ episode: { missing: gaps, events } }: Facts): About[] => gaps.map((one) => about(one, events));
+/** Each gap once, though parts of a start may have lines on both sides of it in one source. */
+export const missing = (parts: readonly Episode[]): About[] => gapsOf(parts).map((one) => about(one, parts.find((part) => part.missing.includes(one))?.events ?? []));
 
 function about({ gap, proof }: Touching, events: readonly Event[]): About {
   const { what, remedy } = WORDS[gap.name];

@@ -1,0 +1,83 @@
+/**
+ * Episodes that tell of one start: of runtimes of which one tells what goes on around the others, about a container that both name, at
+ * the same time. They settle together and become one trace (design.md 3).
+ */
+import { after, duration } from '../model/time.ts';
+import type { CompiledRuntime } from './compile.ts';
+import { isNothing } from './judge.ts';
+import type { Lives } from './lives.ts';
+import type { OpenEpisode } from './open.ts';
+
+export class Together {
+  readonly #around: readonly CompiledRuntime[];
+  readonly #all: readonly CompiledRuntime[];
+  readonly #lives: Lives;
+
+  constructor(runtimes: readonly CompiledRuntime[], lives: Lives) {
+    this.#all = runtimes;
+    this.#around = runtimes.filter(({ around }) => around);
+    this.#lives = lives;
+  }
+
+  /** The runtimes whose lines may be parts of the same start. */
+  kin(runtime: CompiledRuntime): readonly CompiledRuntime[] {
+    return runtime.around ? this.#all : [runtime, ...this.#around];
+  }
+
+  /** @returns itself and what belongs to it, the outermost first. */
+  of(episode: OpenEpisode): readonly OpenEpisode[] {
+    if (!this.#around.some((runtime) => this.#lives.anyOf(runtime)) || episode.kind === 'stray') return [episode];
+    const found = new Set([episode]);
+    for (const one of found) for (const other of this.#besides(one)) found.add(other);
+    return found.size === 1 ? [episode] : [...found].sort(outermostFirst);
+  }
+
+  /**
+   * All that belongs to it, when it may settle; undefined: it waits for another part of the same start.
+   * @param due whether every source has passed the time that an episode waits for.
+   */
+  ready(episode: OpenEpisode, due: (one: OpenEpisode) => boolean): readonly OpenEpisode[] | undefined {
+    const group = this.of(episode);
+    const cut = group.some((one) => one.cut !== undefined);
+    // What goes on inside cannot go on any more once it is over outside.
+    const over = cut || group.some((one) => one.over && one.runtime.around && due(one));
+    const awaited = cut ? undefined : group.find((one) => one !== episode && !due(one) && !isNothing(one) && (one.runtime.around || !over));
+    episode.heldBy = awaited ?? (!over && this.#waits(episode) ? 'unnamed' : undefined);
+    return episode.heldBy === undefined ? group : undefined;
+  }
+
+  /** Those that it meets without another between them. */
+  *#besides(episode: OpenEpisode): Generator<OpenEpisode> {
+    for (const runtime of episode.runtime.around ? this.#all : this.#around) {
+      if (runtime === episode.runtime || !this.#lives.anyOf(runtime)) continue;
+      for (const container of episode.containers) {
+        for (const other of this.#lives.around(runtime, container)) if (other.containers.has(container) && meet(episode, other)) yield other;
+      }
+    }
+  }
+
+  /** A start outside of it is under way of which it is not known yet whose it is: perhaps its own. */
+  #waits({ runtime, reach }: OpenEpisode): boolean {
+    return !runtime.around && this.#around.some((outer) => this.#lives.keysOf(outer).opensUnnamed(reach));
+  }
+}
+
+/** Of one kind, and at one time. */
+function meet(a: OpenEpisode, b: OpenEpisode): boolean {
+  if (a.kind === 'stray' || b.kind === 'stray' || a.rule.name !== b.rule.name) return false;
+  return a.opened <= lastOf(b) && b.opened <= lastOf(a);
+}
+
+/** The end of its last line's second, where its writer tells whole seconds. */
+const lastOf = ({ reach, events }: OpenEpisode): OpenEpisode['reach'] => after(reach, duration((events.at(-1)?.step ?? 1) - 1));
+
+/** Not by when they were read: a second reading gives the same. */
+function outermostFirst(a: OpenEpisode, b: OpenEpisode): number {
+  if (a.runtime.around !== b.runtime.around) return a.runtime.around ? -1 : 1;
+  const layer = layerOf(a) - layerOf(b);
+  if (layer !== 0) return layer;
+  if (a.opened !== b.opened) return a.opened < b.opened ? -1 : 1;
+  return a.runtime.name < b.runtime.name ? -1 : a.runtime.name > b.runtime.name ? 1 : a.container < b.container ? -1 : 1;
+}
+
+const layerOf = ({ runtime: { layers } }: OpenEpisode): number => Math.min(...Object.values(layers));
