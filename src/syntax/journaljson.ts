@@ -11,6 +11,8 @@ import type { Duration, Nanos } from '../model/time.ts';
 import { journalGlance } from './journalglance.ts';
 import { scanJson } from './json.ts';
 import type { Fields } from './json.ts';
+import { JsonTexts, textName } from './jsontexts.ts';
+import type { TextName } from './jsontexts.ts';
 import { LogrusEntry } from './logrusentry.ts';
 import type { Head, HeadPart } from './logrusentry.ts';
 import { suppressed } from './leftout.ts';
@@ -18,7 +20,10 @@ import { decode, plausible } from './text.ts';
 
 const OPEN = 0x7b;
 const MICROSECOND = duration(1_000);
-const NO_FIELDS: Fields = { names: [], values: [], quoted: [] };
+const TIME = textName('__REALTIME_TIMESTAMP');
+const MESSAGE = textName('MESSAGE');
+const RECORD = 'time=';
+const BEGIN = Buffer.from(RECORD);
 
 /** Which of journald's fields tells a part; the first that is there. */
 const FIELDS: Readonly<Record<HeadPart, readonly string[]>> = {
@@ -30,8 +35,20 @@ const FIELDS: Readonly<Record<HeadPart, readonly string[]>> = {
 
 const PARTS: ReadonlyMap<string, HeadPart> = new Map([['syslog.identifier', 'identifier'], ['syslog.pid', 'pid'], ['syslog.host', 'host'], ['syslog.boot', 'boot']]);
 
+/** The fields of the line at hand, if they are texts all. */
+const texts = new JsonTexts();
+/** Few: the fields that are asked for above. */
+const textNames = new Map<string, TextName>();
+
+function nameFor(field: string): TextName {
+  const name = textNames.get(field) ?? textName(field);
+  textNames.set(field, name);
+  return name;
+}
+
 class JournalFields implements Head {
-  fields: Fields = NO_FIELDS;
+  /** undefined: `texts` has them. */
+  fields: Fields | undefined;
 
   get(part: HeadPart): string | undefined {
     for (const name of FIELDS[part]) {
@@ -47,6 +64,10 @@ class JournalFields implements Head {
 
   /** A field's text. journalctl writes bytes that are no text as numbers, several values as a list, and what is too long for it as null. */
   text(name: string): string | undefined {
+    if (this.fields === undefined) {
+      const at = texts.find(nameFor(name));
+      return at < 0 ? undefined : texts.text(at);
+    }
     const at = this.fields.names.indexOf(name);
     const value = this.fields.values[at];
     if (this.fields.quoted[at] === true || value === undefined) return value;
@@ -66,12 +87,12 @@ class MessageEntry implements Entry {
   readonly time: Nanos;
   readonly step: Duration = MICROSECOND;
   readonly #message: string;
-  readonly #text: string;
+  readonly #line: readonly [bytes: Buffer, start: number, end: number];
 
-  constructor(time: Nanos, message: string, text: string) {
+  constructor(time: Nanos, message: string, ...line: readonly [bytes: Buffer, start: number, end: number]) {
     this.time = time;
     this.#message = message;
-    this.#text = text;
+    this.#line = line;
   }
 
   get(field: string): string | undefined {
@@ -81,15 +102,31 @@ class MessageEntry implements Entry {
   }
 
   line(): string {
-    return this.#text;
+    const [bytes, start, end] = this.#line;
+    return bytes.utf8Slice(start, end);
   }
 }
 
 const head = new JournalFields();
 const record = new LogrusEntry(head);
 
+/** What a message's record is read from. */
+let said = Buffer.alloc(4_096);
+
 function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
   if (bytes[start] !== OPEN) return 'not-json';
+  if (!texts.scan(bytes, start, end)) return readAny(bytes, start, end);
+  head.fields = undefined;
+  if (texts.find(TIME) < 0) return 'no-time';
+  const message = texts.find(MESSAGE);
+  if (message < 0) return 'no-message';
+  if (!texts.begins(message, BEGIN)) return plain(texts.text(message), bytes, start, end);
+  if (said.length < texts.size(message)) said = Buffer.alloc(2 * texts.size(message));
+  return readRecord(bytes, start, end, texts.copy(message, said));
+}
+
+/** Any object: bytes that are no text, and what another tool makes of an entry. */
+function readAny(bytes: Buffer, start: number, end: number): Entry | Refusal {
   const text = decode(bytes, start, end);
   if (text === undefined) return 'not-utf8';
   const fields = scanJson(text);
@@ -98,10 +135,15 @@ function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
   if (!fields.names.includes('__REALTIME_TIMESTAMP')) return 'no-time';
   const message = head.text('MESSAGE');
   if (message === undefined) return 'no-message';
-  if (!message.startsWith('time=')) return plain(message, text);
-  const said = Buffer.from(message);
+  if (!message.startsWith(RECORD)) return plain(message, bytes, start, end);
+  if (said.length < 3 * message.length) said = Buffer.alloc(6 * message.length);
+  return readRecord(bytes, start, end, said.write(message));
+}
+
+/** The record of `length` bytes in `said`. */
+function readRecord(bytes: Buffer, start: number, end: number, length: number): Entry | Refusal {
   record.begin(bytes, start, end);
-  const refusal = record.read(said, 0, said.length);
+  const refusal = record.read(said, 0, length);
   if (refusal !== undefined || record.step <= MICROSECOND) return refusal ?? record;
   // Its writer rounds to seconds: journald took it within them, some tens of microseconds after it was written.
   const took = tookAt();
@@ -117,9 +159,9 @@ function tookAt(): Nanos | Refusal {
   return plausible(time) ? time : 'time-out-of-range';
 }
 
-function plain(message: string, text: string): Entry | Refusal {
+function plain(message: string, ...line: readonly [bytes: Buffer, start: number, end: number]): Entry | Refusal {
   const time = tookAt();
-  return typeof time === 'string' ? time : new MessageEntry(time, message, text);
+  return typeof time === 'string' ? time : new MessageEntry(time, message, ...line);
 }
 
 /** Only journald itself writes entries of the transport `driver`: whatever another program writes is none of its words. */
