@@ -47,9 +47,11 @@ const BATCH = 100;
 const MOST_UNSETTLED = 512 * 1024;
 /** The state follows so soon: what is acknowledged and not written down is sent again after a crash, and new files are lost sight of; */
 const SOON_MS = 20;
-/** but a write costs a disk flush: so much time lies between two for what was merely read or acknowledged, */
+/** but a write costs a disk flush: so much time lies between two for what was acknowledged, */
 const CHECKPOINT_MS = 200;
-/** and they get at most this share of the time, as far as a second goes. */
+/** and for what was merely read, which is read again after a crash: most lines of a busy host are nobody's business. */
+const READ_MS = 1_000;
+/** Writes get at most this share of the time, as far as a second goes. */
 const SAVING_SHARE = 0.05;
 const LONGEST_PAUSE_MS = 1_000;
 /** A save that failed is tried again. */
@@ -60,6 +62,7 @@ export class Daemon {
   #outlet: Outlet;
   #due: NodeJS.Timeout | undefined;
   #checkpoint: NodeJS.Timeout | undefined;
+  #checkpointDue: Steady = steady(-Infinity);
   #settling = false;
   #gathering: NodeJS.Timeout | undefined;
   readonly #pace = new Pace(AT_ONCE);
@@ -80,7 +83,7 @@ export class Daemon {
 
   /** After bytes were read. */
   read(): void {
-    this.touch();
+    this.touch(READ_MS);
     if (this.#parts.ledger.unsettled < MOST_UNSETTLED) this.settle();
     else this.#settleNow();
   }
@@ -161,22 +164,28 @@ export class Daemon {
     this.#due = setTimeout(() => this.settle(), Math.floor(wait));
   }
 
-  /** Something changed that the state must follow. */
-  touch(): void {
+  /** Something changed that the state must follow. @param least ms between two writes for this. */
+  touch(least = CHECKPOINT_MS): void {
     if (this.#stopped) return;
     const files = this.#parts.openFiles();
     const soon = files !== this.#knownFiles;
     this.#knownFiles = files;
-    if (soon) this.#clearCheckpoint();
-    this.#checkpoint ??= setTimeout(() => {
+    const wait = soon ? SOON_MS : this.#pause(least);
+    const due = steady(this.#parts.clock.steady() + wait);
+    if (this.#checkpoint !== undefined && !soon && this.#checkpointDue <= due) return;
+    this.#clearCheckpoint();
+    this.#checkpointDue = due;
+    this.#checkpoint = setTimeout(() => {
       this.#checkpoint = undefined;
-      if (!this.checkpoint()) this.#checkpoint = setTimeout(() => this.#retry(), RETRY_MS);
-    }, soon ? SOON_MS : this.#pause());
+      if (this.checkpoint()) return;
+      this.#checkpointDue = steady(-Infinity);
+      this.#checkpoint = setTimeout(() => this.#retry(), RETRY_MS);
+    }, wait);
   }
 
-  #pause(): number {
+  #pause(least: number): number {
     const since = this.#parts.clock.steady() - this.#saved;
-    const pause = Math.min(LONGEST_PAUSE_MS, Math.max(CHECKPOINT_MS, this.#saving / SAVING_SHARE));
+    const pause = Math.min(LONGEST_PAUSE_MS, Math.max(least, this.#saving / SAVING_SHARE));
     return Math.max(SOON_MS, pause - since);
   }
 

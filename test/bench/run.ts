@@ -4,7 +4,7 @@
  */
 import { SHORT, conclude } from './support.ts';
 
-const BENCHES = ['core', 'kata', 'import', 'live', 'journal', 'rest', 'startup', 'store', 'outage'] as const;
+const BENCHES = ['core', 'kata', 'import', 'live', 'journal', 'busy', 'latency', 'rest', 'startup', 'store', 'outage'] as const;
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 
 process.stdout.write(`shimtrace benchmarks${SHORT ? ' (short: the figures mean nothing)' : ''}, Node ${process.versions.node}\n`);

@@ -52,6 +52,9 @@ export function usage(pid: number): { cpu: number; helped: number; rss: number; 
   return { cpu: (Number(fields[11]) + Number(fields[12])) / 100, helped: (Number(fields[13]) + Number(fields[14])) / 100, rss: mib('VmRSS'), peak: mib('VmHWM') };
 }
 
+/** Children that a process has now, of its main thread. */
+export const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter((each) => each !== '').map(Number);
+
 export interface Finished {
   readonly code: number | null;
   /** Seconds, start of the process included. */
