@@ -91,8 +91,21 @@ interface Slot {
 /** A program's entries have the same fields in the same order: they are put in order once. */
 const shapes = new Map<string, readonly Slot[]>();
 const MOST_SHAPES = 1_000;
+/** Of the last entry: most often the next has it, too. */
+let last: { readonly names: readonly string[]; readonly shape: readonly Slot[] } = { names: [], shape: [] };
 
 function shapeOf(names: readonly string[]): readonly Slot[] {
+  if (!areEqual(names, last.names)) last = { names: [...names], shape: knownShape(names) };
+  return last.shape;
+}
+
+function areEqual(some: readonly string[], others: readonly string[]): boolean {
+  if (some.length !== others.length) return false;
+  for (let at = 0; at < some.length; at++) if (some[at] !== others[at]) return false;
+  return true;
+}
+
+function knownShape(names: readonly string[]): readonly Slot[] {
   const form = names.join('\n');
   const known = shapes.get(form);
   if (known !== undefined) return known;
