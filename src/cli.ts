@@ -102,6 +102,7 @@ function addRun(top: Command): void {
     .description('follow the logs of this host and send each start as a trace')
     .option('--file <[runtime=]glob>', 'follow these files instead of what the runtimes write by default (repeatable)', gather)
     .addOption(new Option('--journal [selection]', 'follow the systemd journal: all of it, or a unit, an identifier, FIELD=value, /DIR, ns:NAME (repeatable)').preset('all').argParser(gather))
+    .addOption(new Option('--events [namespace]', 'follow the events of containerd: all of them, or of a namespace (repeatable), or off').preset('all').argParser(gather))
     .option('--otlp <url>', 'send to this OTLP/gRPC endpoint, http://host:port or https://host:port')
     .option('--state-dir <dir>', 'where to remember what was sent')
     .option('--host-id <id>', 'host id that goes into every trace id')

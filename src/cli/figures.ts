@@ -8,6 +8,7 @@ import type { Refusal } from '../model/entry.ts';
 import { between } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
 import type { Store } from '../store/store.ts';
+import type { CommandStatus } from './commands.ts';
 import type { FileStatus } from '../sources/follow.ts';
 import type { JournalStatus } from './journals.ts';
 
@@ -15,6 +16,7 @@ export interface FigureParts {
   readonly ledger: Ledger;
   readonly follower: { readonly counters: Readonly<Record<string, number>>; status(): readonly FileStatus[] };
   readonly journals: { readonly counters: Readonly<Record<string, number>>; status(): readonly JournalStatus[] };
+  readonly commands: { status(): readonly CommandStatus[] };
   /** What is followed, as the user or the runtime names it. */
   readonly patterns: readonly { readonly glob: string }[];
   /** Undefined: no back-end yet. */
@@ -59,6 +61,7 @@ export function figures(parts: FigureParts): [MetricName, Point[]][] {
     ['shimtrace_store_writable', one(Number(parts.store?.failing !== true))],
     ...ledgerFigures(ledger),
     ...sourceFigures(parts),
+    ...commandFigures(parts),
     ...exportFigures(parts),
     ...processFigures(parts),
   ];
@@ -119,6 +122,17 @@ function sourceFigures({ follower, journals, patterns, ledger, now }: FigurePart
     ['shimtrace_source_lag_seconds', sources.map(({ name, seconds }) => [[name], seconds])],
     ['shimtrace_file_events_total', Object.entries(follower.counters).filter(([name]) => !STATES.has(name)).map(([name, count]) => [[name], count])],
     ['shimtrace_journal_events_total', Object.entries(journals.counters).filter(([name]) => !JOURNAL_STATES.has(name)).map(([name, count]) => [[name], count])],
+  ];
+}
+
+function commandFigures({ commands }: FigureParts): [MetricName, Point[]][] {
+  const all = commands.status();
+  const each = (event: 'restarts' | 'gaps' | 'lost' | 'unsafe'): Point[] => all.map(({ name, counters }) => [[name, event], counters[event]]);
+  return [
+    ['shimtrace_command_up', all.map(({ name, running, problem }) => [[name], Number(running && problem === undefined)])],
+    ['shimtrace_command_lines_total', all.map(({ name, counters }) => [[name], counters.lines])],
+    ['shimtrace_command_events_total', [...each('restarts'), ...each('gaps'), ...each('lost'), ...each('unsafe')]],
+    ['shimtrace_command_spool_bytes', all.map(({ name, spoolBytes }) => [[name], spoolBytes])],
   ];
 }
 

@@ -7,11 +7,13 @@ import { Ledger } from '../engine/ledger.ts';
 import { nanos } from '../model/time.ts';
 import { Follower } from '../sources/follow.ts';
 import type { FileRecord } from '../sources/record.ts';
+import type { CommandRecord } from '../sources/command/record.ts';
 import { lockFolder } from '../sources/lock.ts';
 import type { JournalRecord } from '../sources/journal/record.ts';
 import { StateFile } from '../sources/state.ts';
 import { BackEnd } from './backend.ts';
 import { systemClock } from './clock.ts';
+import { Commands, commandsWanted } from './commands.ts';
 import { Daemon, terminalOutlet } from './daemon.ts';
 import { EXIT, Stop } from './exit.ts';
 import type { ExitCode } from './exit.ts';
@@ -38,6 +40,7 @@ import { Watch } from './watch.ts';
 
 export interface RunFlags {
   readonly config?: string;
+  readonly events?: readonly string[];
   readonly file?: readonly string[];
   readonly from?: string;
   readonly hostId?: string;
@@ -64,7 +67,7 @@ export async function run(flags: RunFlags): Promise<ExitCode> {
   if (lock.kind === 'refused') throw new Stop(EXIT.io, problemText(lock.problem));
   try {
     const patterns = places(config, runtimes, log);
-    const wanted = journalsWanted(config, runtimes);
+    const wanted = { journals: journalsWanted(config, runtimes), commands: commandsWanted(config, process.env) };
     const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), ledgerOptions(config, host));
     const watch = new Watch({ config, runtimes, ledger, host, log, folder });
     const reload = new Reload({ flags, runtimes, own, watch }, settings);
@@ -86,7 +89,7 @@ interface Setting {
   readonly folder: string;
   readonly ledger: Ledger;
   readonly patterns: ReturnType<typeof places>;
-  readonly wanted: ReturnType<typeof journalsWanted>;
+  readonly wanted: { readonly journals: ReturnType<typeof journalsWanted>; readonly commands: ReturnType<typeof commandsWanted> };
 }
 
 async function follow(setting: Setting): Promise<ExitCode> {
@@ -98,28 +101,30 @@ async function follow(setting: Setting): Promise<ExitCode> {
   const memory = storedMemory(saved?.memory);
   if (memory !== undefined) ledger.restore(memory);
   const kept = keeping({ config, folder, host, ledger, log });
-  const daemon: Daemon = newDaemon(setting, kept, state, () => ({ follower, journals }));
+  const daemon: Daemon = newDaemon(setting, kept, state, () => ({ follower, journals, commands }));
   const follower = newFollower(setting, daemon, saved?.files ?? []);
   const journals = newJournals(setting, daemon, saved?.journals ?? []);
-  const resume = (): void => [follower, journals].forEach((each) => each.resume());
+  const commands = newCommands(setting, daemon, saved?.commands ?? []);
+  const resume = (): void => [follower, journals, commands].forEach((each) => each.resume());
   const backEnd = new BackEnd({ config, flag: flags.otlp, host, folder, log, onDrain: () => daemon.drained(resume), onReady: (outlet) => (daemon.outlet = outlet) });
   await backEnd.start();
-  const telemetry = await selfTelemetry({ config, ledger, follower, journals, backEnd, state, store: kept.store, log, host });
+  const telemetry = await selfTelemetry({ config, ledger, follower, journals, commands, backEnd, state, store: kept.store, log, host });
   await kept.listen();
   // Before it says that it watches: who hears that may stop it.
   const stopped = stopSignal(log);
   follower.start();
   journals.start();
+  commands.start();
   watch.start({
-    ledger, follower, journals, patterns, store: kept.store, queueLimit: config.queue.memory, version: version(),
+    ledger, follower, journals, commands, patterns, store: kept.store, queueLimit: config.queue.memory, version: version(),
     stats: () => backEnd.stats, stateWritable: () => state.failing === undefined, now: () => systemClock.now(), steady: () => performance.now(),
   });
-  sayWhatIsWatched(setting, follower, backEnd, journals);
-  manager.ready(`Watching ${patterns.length + wanted.length} places. The last words: journalctl -u shimtrace -n 20`, beatMs(process.env, process.pid));
+  sayWhatIsWatched(setting, follower, backEnd, [...journals.names, ...commands.names]);
+  manager.ready(`Watching ${patterns.length + wanted.journals.length + commands.names.length} places. The last words: journalctl -u shimtrace -n 20`, beatMs(process.env, process.pid));
   const code = await stopped;
   manager.stopping();
   journals.stop();
-  await follower.stop();
+  await Promise.all([follower.stop(), commands.stop()]);
   daemon.finish();
   await Promise.all([backEnd.stop(FLUSH_MS), watch.stop()]);
   daemon.stop();
@@ -129,8 +134,15 @@ async function follow(setting: Setting): Promise<ExitCode> {
   return code;
 }
 
-function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, state: StateFile, readers: () => { readonly follower: Follower; readonly journals: Journals }): Daemon {
+interface Readers {
+  readonly follower: Follower;
+  readonly journals: Journals;
+  readonly commands: Commands;
+}
+
+function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, state: StateFile, readers: () => Readers): Daemon {
   let entries: readonly JournalRecord[] = [];
+  let output: readonly CommandRecord[] = [];
   return new Daemon(
     {
       ledger,
@@ -139,15 +151,18 @@ function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, state: StateF
       files: () => {
         // Asked for together: what is let go later must be missing from neither.
         entries = readers().journals.records();
+        output = readers().commands.records();
         return readers().follower.checkpointFiles();
       },
       openFiles: () => readers().follower.counters['files_followed'] ?? 0,
       save: (files, remembered) => {
         // First the starts, then that their lines may be let go: a crash in between repeats, and loses nothing.
         kept.flush();
-        return state.save(files, remembered, entries);
+        const saved = state.save(files, remembered, entries, output);
+        if (saved) readers().commands.saved();
+        return saved;
       },
-      pause: () => [readers().follower, readers().journals].forEach((each) => each.pause()),
+      pause: () => Object.values(readers()).forEach((each) => each.pause()),
       finished: new Finished([...kept.observers, ...watch.observers], kept.known, log),
     },
     terminalOutlet((line) => process.stdout.write(line)),
@@ -175,9 +190,19 @@ function newFollower({ config, log, folder, ledger, patterns, watch }: Setting, 
   });
 }
 
-function newJournals({ config, wanted, log, ledger, watch }: Setting, daemon: Daemon, records: readonly JournalRecord[]): Journals {
+function newJournals({ config, wanted: { journals: wanted }, log, ledger, watch }: Setting, daemon: Daemon, records: readonly JournalRecord[]): Journals {
   return new Journals({
     config, wanted, intake: ledger, clock: systemClock, log: sourceLog(log), records,
+    onRead: () => {
+      daemon.read();
+      watch.read();
+    },
+  });
+}
+
+function newCommands({ config, wanted: { commands: wanted }, log, ledger, watch, folder }: Setting, daemon: Daemon, records: readonly CommandRecord[]): Commands {
+  return new Commands({
+    config, wanted, intake: ledger, clock: systemClock, log: sourceLog(log), folder, records,
     onRead: () => {
       daemon.read();
       watch.read();
@@ -199,7 +224,7 @@ const sourceLog = (log: Logger): ConstructorParameters<typeof Follower>[0]['log'
   log(level, event, sentence ? { ...fields, text: problemText({ kind: 'unreadable', what, where, why, todo }) } : fields);
 };
 
-function sayWhatIsWatched({ log, patterns, folder }: Setting, follower: Follower, backEnd: BackEnd, journals: Journals): void {
+function sayWhatIsWatched({ log, patterns, folder }: Setting, follower: Follower, backEnd: BackEnd, others: readonly string[]): void {
   const found = follower.status();
   for (const { glob, runtime } of patterns) {
     const open = found.some(({ path, problem }) => path === glob && problem === undefined);
@@ -207,7 +232,7 @@ function sayWhatIsWatched({ log, patterns, folder }: Setting, follower: Follower
     const note = open ? '' : magic ? ' (pattern)' : ' (not there yet: followed as soon as it appears)';
     log('info', 'watching', { text: `Watching ${glob}${runtime === undefined ? '' : ` for ${runtime}`}${note}` });
   }
-  for (const name of journals.names) log('info', 'watching', { text: `Watching ${printable(name, 300)}` });
+  for (const name of others) log('info', 'watching', { text: `Watching ${printable(name, 300)}` });
   log('info', 'sending', { text: backEnd.words(DEFAULT_URL) });
   log('info', 'state', { text: `State in ${folder}. Try "npx shimtrace demo" to see a trace at once.`, state: join(folder, 'state.json') });
 }

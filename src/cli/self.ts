@@ -16,6 +16,7 @@ interface Parts {
   readonly config: Config;
   readonly ledger: Ledger;
   readonly follower: Follower;
+  readonly commands: { readonly counters: Readonly<Record<string, number>> };
   readonly journals: { readonly counters: Readonly<Record<string, number>> };
   readonly backEnd: BackEnd;
   readonly state: StateFile;
@@ -47,7 +48,7 @@ export async function selfTelemetry(parts: Parts): Promise<Telemetry | undefined
   return telemetry;
 }
 
-function snapshot({ ledger, follower, journals, backEnd, state, store }: Parts): Record<string, number> {
+function snapshot({ ledger, follower, journals, commands, backEnd, state, store }: Parts): Record<string, number> {
   const { lines, events, ignored, unknown, malformed } = tally(ledger);
   const figures: Record<string, number> = {
     lines_total: lines,
@@ -70,5 +71,6 @@ function snapshot({ ledger, follower, journals, backEnd, state, store }: Parts):
   for (const name of COUNTED) figures[`${name.replaceAll('-', '_')}_total`] = ledger.counts.get(name) ?? 0;
   for (const [name, value] of Object.entries(follower.counters)) figures[`files_${name}`] = value;
   for (const [name, value] of Object.entries(journals.counters)) figures[`journal_${name}`] = value;
+  for (const [name, value] of Object.entries(commands.counters)) figures[`command_${name}`] = value;
   return figures;
 }

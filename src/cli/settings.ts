@@ -33,8 +33,8 @@ export const withRules = <L extends Loaded>(loaded: L, runtimes: readonly KnownR
   ({ ...loaded, complaints: [...loaded.complaints, ...ruleComplaints(loaded, runtimes)] });
 
 /** Stops for a source whose runtime or version does not exist. */
-export function checkSources({ sources }: Config, runtimes: readonly KnownRuntime[]): void {
-  for (const source of sources) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
+export function checkSources({ sources, commands }: Config, runtimes: readonly KnownRuntime[]): void {
+  for (const source of [...sources, ...commands]) checkPins(runtimes, source.runtime, source.scheme, EXIT.config);
 }
 
 /** The configuration, or the end: a wrong one is never half used. */

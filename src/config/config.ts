@@ -11,6 +11,10 @@ import type { Header, Origin, Value, Values } from './values.ts';
 export interface Config {
   /** Empty: what is found on the host. */
   readonly sources: readonly SourceConfig[];
+  /** Namespaces of containerd whose events are followed. Undefined: all, where containerd is found and no sources are named. */
+  readonly events: readonly string[] | undefined;
+  readonly containerd: { readonly socket: string };
+  readonly commands: readonly CommandConfig[];
   readonly from: (typeof FROM)[number] | { readonly ago: Duration };
   readonly otlp: {
     /** Undefined: http://localhost:4317 when that answers. */
@@ -27,10 +31,10 @@ export interface Config {
   readonly hostId: string | undefined;
   readonly settle: Duration;
   readonly patience: Duration;
-  readonly lateness: { readonly file: Duration; readonly journal: Duration };
+  readonly lateness: { readonly file: Duration; readonly journal: Duration; readonly command: Duration };
   readonly rotateGrace: Duration;
   readonly sweep: Duration;
-  readonly limits: { readonly heldDeleted: Bytes };
+  readonly limits: { readonly heldDeleted: Bytes; readonly commandSpool: Bytes };
   readonly queue: { readonly memory: Bytes; readonly spool: Bytes };
   readonly deadLetter: { readonly max: Bytes };
   readonly store: { readonly enabled: boolean; readonly keep: Duration; readonly max: Bytes };
@@ -60,6 +64,13 @@ export interface SourceConfig {
   readonly links: (typeof LINKS)[number];
 }
 
+export interface CommandConfig {
+  readonly name: string;
+  readonly argv: readonly string[];
+  readonly runtime: string | undefined;
+  readonly scheme: string | undefined;
+}
+
 /** What a setting is, and who said so. */
 export interface Chosen {
   readonly value: Value | undefined;
@@ -76,6 +87,9 @@ export function configOf(settings: Settings): Config {
   const values: Values = new Map([...settings].flatMap(([path, { value }]) => (value === undefined ? [] : [[path, value]])));
   return {
     sources: need(values, 'sources', 'list').map(sourceOf),
+    events: get(values, 'events', 'texts'),
+    containerd: { socket: need(values, 'containerd.socket', 'text') },
+    commands: need(values, 'commands', 'list').map(commandOf),
     from: fromOf(values),
     otlp: {
       endpoint: text(values, 'otlp.endpoint'),
@@ -88,10 +102,10 @@ export function configOf(settings: Settings): Config {
     hostId: text(values, 'host_id'),
     settle: need(values, 'settle', 'duration'),
     patience: need(values, 'patience', 'duration'),
-    lateness: { file: need(values, 'lateness.file', 'duration'), journal: need(values, 'lateness.journal', 'duration') },
+    lateness: { file: need(values, 'lateness.file', 'duration'), journal: need(values, 'lateness.journal', 'duration'), command: need(values, 'lateness.command', 'duration') },
     rotateGrace: need(values, 'rotate_grace', 'duration'),
     sweep: need(values, 'sweep', 'duration'),
-    limits: { heldDeleted: need(values, 'limits.held_deleted', 'size') },
+    limits: { heldDeleted: need(values, 'limits.held_deleted', 'size'), commandSpool: need(values, 'limits.command_spool', 'size') },
     queue: { memory: need(values, 'queue.memory', 'size'), spool: need(values, 'queue.spool', 'size') },
     deadLetter: { max: need(values, 'dead_letter.max', 'size') },
     store: { enabled: need(values, 'store.enabled', 'boolean'), keep: need(values, 'store.keep', 'duration'), max: need(values, 'store.max', 'size') },
@@ -121,6 +135,9 @@ function sourceOf(values: Values): SourceConfig {
     links: choice(values, 'links', LINKS),
   };
 }
+
+const commandOf = (values: Values): CommandConfig =>
+  ({ name: need(values, 'name', 'text'), argv: need(values, 'command', 'texts'), runtime: text(values, 'runtime'), scheme: text(values, 'scheme') });
 
 function ruleOf(values: Values): Rule {
   return {

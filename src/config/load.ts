@@ -3,6 +3,7 @@ import type { YAMLError } from 'yaml';
 import { configOf, defaultConfig, defaultSettings } from './config.ts';
 import type { Chosen, Config, Settings } from './config.ts';
 import { checkAlerts } from './alerts.ts';
+import { checkCommands } from './commands.ts';
 import type { Complaint } from './complaint.ts';
 import { SCHEMA } from './schema.ts';
 import type { Origin } from './values.ts';
@@ -61,6 +62,7 @@ function walkDocument(walk: Walk): Loaded {
   for (const [path, value] of written) settings.set(path, { value, origin: originAt(walk, walk.places.get(path) ?? [0, 0]) });
   const config = configOf(settings);
   crossCheck(walk, config);
+  checkCommands(walk, config);
   checkAlerts(walk, config, settings);
   const origins = new Map([...walk.places].map(([path, span]) => [path, originAt(walk, span)]));
   return { config, settings, complaints: withoutHeaders(walk).toSorted(byPlace), origins };

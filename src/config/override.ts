@@ -1,3 +1,4 @@
+import { eventsFault } from './commands.ts';
 import { configOf } from './config.ts';
 import type { Chosen } from './config.ts';
 import type { Complaint } from './complaint.ts';
@@ -13,6 +14,8 @@ export interface Flags {
   readonly file?: readonly string[] | undefined;
   /** Selections of the journal, each a source like those of `file`. */
   readonly journal?: readonly string[] | undefined;
+  /** Namespaces of containerd, `all` or `off`. */
+  readonly events?: readonly string[] | undefined;
   readonly stateDir?: string | undefined;
   readonly hostId?: string | undefined;
   readonly from?: string | undefined;
@@ -47,6 +50,7 @@ export function mergeFlags(loaded: Loaded, flags: Flags, env: Environment): Load
     ['--listen', 'metrics.listen', flags.listen],
   ];
   for (const [name, path, text] of options) if (text !== undefined) put(settings, complaints, path, text, { kind: 'flag', name });
+  if (flags.events !== undefined) putEvents(settings, complaints, flags.events);
   const items = [...fileItems(complaints, flags.file ?? []), ...(flags.journal ?? []).map(journalItem)];
   if ((flags.file?.length ?? 0) + (flags.journal?.length ?? 0) > 0) {
     settings.set('sources', { value: { kind: 'list', value: items }, origin: { kind: 'flag', name: flags.file === undefined ? '--journal' : '--file' } });
@@ -66,6 +70,13 @@ function put(settings: Map<string, Chosen>, complaints: Complaint[], path: strin
   }
   if (reading.warning !== undefined) complaints.push({ severity: 'warning', origin, path: name, what: reading.warning, excerpt: undefined });
   settings.set(path, { value: reading.value, origin });
+}
+
+function putEvents(settings: Map<string, Chosen>, complaints: Complaint[], names: readonly string[]): void {
+  const origin: Origin = { kind: 'flag', name: '--events' };
+  const wrong = eventsFault(names);
+  if (wrong === undefined) settings.set('events', { value: { kind: 'texts', value: names }, origin });
+  else complaints.push({ severity: 'error', origin, path: '', what: wrong, excerpt: undefined });
 }
 
 const journalItem = (selection: string): Map<string, Value> =>

@@ -76,6 +76,13 @@ const SOURCE: readonly Setting[] = [
   setting('links', { kind: 'choice', of: LINKS }, text('refuse'), 'What becomes of a name that is a symbolic link.'),
 ];
 
+const COMMAND: readonly Setting[] = [
+  setting('name', { kind: 'name' }, undefined, 'What the command is called here.', true),
+  setting('command', { kind: 'texts' }, undefined, 'A program and its arguments, a list; each line that it writes is read.', true),
+  setting('runtime', { kind: 'text' }, undefined, 'The runtime that writes these lines; without it each line is tried by what it says.'),
+  setting('scheme', { kind: 'text' }, undefined, 'The version of the log, where lines alone do not tell.'),
+];
+
 const RULE: readonly Setting[] = [
   setting('name', { kind: 'name' }, undefined, 'What the alert is called.', true),
   setting('on', { kind: 'choice', of: OCCASIONS }, text('slow'), 'What is told: starts that were slow, or that failed or were never finished.'),
@@ -104,6 +111,9 @@ export const SOURCE_DEFAULTS = SOURCE.flatMap(({ path, default: preset }): [stri
 /** Every setting there is, in the order in which people meet them. */
 export const SCHEMA: readonly Setting[] = [
   setting('sources', { kind: 'list', of: SOURCE }, { kind: 'list', value: [] }, 'What is read; nothing here means what is found on the host.'),
+  setting('events', { kind: 'texts' }, undefined, 'Events of containerd to follow: all, off, or its namespaces; without it all where there is a containerd.'),
+  setting('containerd.socket', { kind: 'path' }, text('/run/containerd/containerd.sock'), 'Where containerd answers.'),
+  setting('commands', { kind: 'list', of: COMMAND }, { kind: 'list', value: [] }, 'Commands whose output is read.'),
   setting('from', { kind: 'place', of: FROM }, text('beginning'), 'Where a file that was never seen before is read from.'),
   setting('otlp.endpoint', { kind: 'url', use: 'grpc' }, undefined, 'OTLP/gRPC back-end; without it http://localhost:4317 when that answers.'),
   setting('otlp.headers', { kind: 'headers' }, { kind: 'headers', value: [] }, 'Headers of every request, such as an access token.'),
@@ -118,9 +128,11 @@ export const SCHEMA: readonly Setting[] = [
   setting('patience', time(SECOND, HOUR), length(MINUTE), 'How long an open phase is waited for, by log time.'),
   setting('lateness.file', time(ZERO, MINUTE), length(duration(250 * MILLISECOND)), 'How late a line may come into a file.'),
   setting('lateness.journal', time(ZERO, MINUTE), length(duration(400 * MILLISECOND)), 'How late an entry may come out of the journal.'),
+  setting('lateness.command', time(ZERO, MINUTE), length(duration(250 * MILLISECOND)), 'How late a line may come out of a command.'),
   setting('rotate_grace', time(ZERO, HOUR), length(MINUTE), 'How long a rotated file is still read.'),
   setting('sweep', time(duration(50 * MILLISECOND), HOUR), length(duration(2 * SECOND)), 'How often files are looked at even without a notice of the kernel.'),
   setting('limits.held_deleted', size(MIB), room(2 ** 30), 'Disk space of deleted files that are held open to be read.'),
+  setting('limits.command_spool', size(MIB), room(64 * MIB), 'Disk space of each command\'s lines until they are acknowledged; beyond it new ones are lost.'),
   setting('queue.memory', size(MIB), room(32 * MIB), 'Encoded traces that wait in memory while the back-end is away.'),
   setting('queue.spool', size(0), room(256 * MIB), 'Traces that wait on disk after that, compressed; beyond, reading stops.'),
   setting('dead_letter.max', size(64 * 1024), room(16 * MIB), 'Size of the file that keeps what a back-end refused.'),

@@ -32,6 +32,13 @@ export const CATALOGUE = {
   shimtrace_source_lag_seconds: { type: 'gauge', labels: ['source'], help: 'Age of the last line read while there are more to read; 0 at the end.' },
   shimtrace_file_events_total: { type: 'counter', labels: ['event'], help: 'What befell the files that are followed.' },
   shimtrace_journal_events_total: { type: 'counter', labels: ['event'], help: 'Entries of the journals that are followed, and what befell them.' },
+  shimtrace_command_up: { type: 'gauge', labels: ['command'], help: '1: the command whose output is followed runs.' },
+  shimtrace_command_lines_total: { type: 'counter', labels: ['command'], help: 'Lines that it wrote.' },
+  shimtrace_command_events_total: {
+    type: 'counter', labels: ['command', 'event'],
+    help: 'What befell it. restarts: it was started again; gaps: lines of a while are missing; lost: lines for which the spool had no room; unsafe: lines that the disk did not take before they were used.',
+  },
+  shimtrace_command_spool_bytes: { type: 'gauge', labels: ['command'], help: 'Bytes of its lines that are kept until they are acknowledged.' },
   shimtrace_export_up: { type: 'gauge', labels: [], help: '1: the back-end takes traces, or nothing has to be sent.' },
   shimtrace_export_failing_seconds: { type: 'gauge', labels: [], help: 'For how long no request got through; 0 while they do.' },
   shimtrace_export_requests_total: { type: 'counter', labels: [], help: 'Requests to the back-end, repeated ones included.' },

@@ -1,6 +1,8 @@
 import { closeSync, constants, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
+import { commandFromJson, commandToJson } from './command/record.ts';
+import type { CommandRecord } from './command/record.ts';
 import { journalFromJson, journalToJson } from './journal/record.ts';
 import type { JournalRecord } from './journal/record.ts';
 import { fields, fromJson, toJson } from './record.ts';
@@ -20,6 +22,7 @@ export interface SavedState {
   readonly generation: number;
   readonly files: readonly FileRecord[];
   readonly journals: readonly JournalRecord[];
+  readonly commands: readonly CommandRecord[];
   /** The engine's own, opaque here: what it must remember besides offsets. JSON values only. */
   readonly memory: unknown;
 }
@@ -84,9 +87,10 @@ export class StateFile {
   }
 
   /** Writes the next generation atomically and durably. False: it failed, the old state stands, see `failing`; try again later. */
-  save(files: readonly FileRecord[], memory: unknown, journals: readonly JournalRecord[] = []): boolean {
+  save(files: readonly FileRecord[], memory: unknown, journals: readonly JournalRecord[] = [], commands: readonly CommandRecord[] = []): boolean {
     const generation = this.#generation + 1;
-    const body = JSON.stringify({ version: STATE_VERSION, generation, files: files.map(toJson), journals: journals.map(journalToJson), memory });
+    const sources = { files: files.map(toJson), journals: journals.map(journalToJson), commands: commands.map(commandToJson) };
+    const body = JSON.stringify({ version: STATE_VERSION, generation, ...sources, memory });
     try {
       this.#write(`${body}\n${checksum(body)}\n`);
       this.#swap();
@@ -191,15 +195,17 @@ function parseBody(path: string, body: string): Parsed {
     if (record === undefined) return { kind: 'damaged', why: 'a file record is malformed' };
     files.push(record);
   }
-  const journals = journalsOf(object?.['journals']);
+  const journals = recordsOf(object?.['journals'], journalFromJson);
   if (journals === undefined) return { kind: 'damaged', why: 'a journal record is malformed' };
-  return { kind: 'state', state: { generation, files, journals, memory: object?.['memory'] } };
+  const commands = recordsOf(object?.['commands'], commandFromJson);
+  if (commands === undefined) return { kind: 'damaged', why: 'a record of a command is malformed' };
+  return { kind: 'state', state: { generation, files, journals, commands, memory: object?.['memory'] } };
 }
 
-/** States written before journals were read have none. */
-function journalsOf(list: unknown): JournalRecord[] | undefined {
+/** States written before there were such sources have none. */
+function recordsOf<R>(list: unknown, read: (value: unknown) => R | undefined): R[] | undefined {
   if (list === undefined) return [];
   if (!Array.isArray(list)) return undefined;
-  const records = list.map(journalFromJson).filter((record) => record !== undefined);
+  const records = list.map(read).filter((record) => record !== undefined);
   return records.length === list.length ? records : undefined;
 }

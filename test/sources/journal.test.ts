@@ -213,6 +213,6 @@ test.each([
   ['No journal files were found.', 'missing'],
   ['Bad message', 'unreadable'],
 ])('%s', (said, kind) => {
-  expect(problemOf('journal', { ok: false, how: 'exit status 1', absent: false, said }).kind).toBe(kind);
+  expect(problemOf('journal', { ok: false, how: 'exit status 1', unrun: undefined, said }).kind).toBe(kind);
   expect(isLimited(said)).toBe(said.startsWith('Hint'));
 });

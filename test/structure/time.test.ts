@@ -28,6 +28,7 @@ const ASKED: Readonly<Record<string, string>> = {
   'src/engine/ledger.ts': 'how old a line is, bounded by the monotonic clock (due.ts)',
   'src/cli/journals.ts': '--from -1h, as journalctl is told',
   'src/sources/journal/follower.ts': 'how long before now an entry was written: whether more may follow at once',
+  'src/sources/command/silence.ts': 'from when to when nobody listened: compared with the times that lines tell',
   'src/sources/register.ts': 'compared with times of change of files, which are of the same clock',
   'src/sources/follow.ts': 'compared with times of change of files, which are of the same clock',
   'src/sources/finder.ts': 'when a file left its path, for the state: compared with times of change of files',

@@ -1,6 +1,7 @@
 import type { SourceId } from '../../model/source.ts';
 import type { Problem } from '../report.ts';
-import type { Child, Ended } from './child.ts';
+import { retryAfter } from '../child.ts';
+import type { Child, Ended } from '../child.ts';
 import { NOTHING_YET } from './counters.ts';
 import { Feed } from './feed.ts';
 import { Gaps } from './gaps.ts';
@@ -249,7 +250,7 @@ export class JournalFollower {
       onRead();
     }
     const { again, longest } = this.#timing;
-    this.#timer = setTimeout(() => this.start(), Math.min(longest, again * 2 ** Math.min(this.#failures - 1, 20)));
+    this.#timer = setTimeout(() => this.start(), retryAfter(this.#failures, again, longest));
   }
 
   #recovered(): void {

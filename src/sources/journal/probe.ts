@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { codeOf } from '../report.ts';
 import type { Problem } from '../report.ts';
-import { runChild } from './child.ts';
-import type { Child, Ended } from './child.ts';
+import { runChild } from '../child.ts';
+import type { Child, Ended } from '../child.ts';
 import { ExportReader } from './export.ts';
 import { argumentsOf } from './selection.ts';
 import type { Selection } from './selection.ts';

@@ -1,5 +1,5 @@
-import { runChild } from './child.ts';
-import type { Child, Ended } from './child.ts';
+import { runChild } from '../child.ts';
+import type { Child, Ended } from '../child.ts';
 import { fieldOf, readCursor, sameEntry } from './entry.ts';
 import type { JournalEntry } from './entry.ts';
 import { ExportReader } from './export.ts';

@@ -2,7 +2,7 @@
 import type { Clock } from '../../model/source.ts';
 import { steady } from '../../model/time.ts';
 import type { Steady } from '../../model/time.ts';
-import type { Child } from './child.ts';
+import type { Child } from '../child.ts';
 import { readCursor, sameEntry } from './entry.ts';
 import { askNewest } from './probe.ts';
 import type { Selection } from './selection.ts';

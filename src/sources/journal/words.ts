@@ -1,6 +1,6 @@
 /** Why a journal cannot be read, in words, from what journalctl says (systemd 250 to 257: src/journal/journalctl.c, src/shared/journal-util.c). */
 import type { Problem } from '../report.ts';
-import type { Ended } from './child.ts';
+import type { Ended } from '../child.ts';
 
 /** journalctl's word for: you see some journals and not the system's. */
 const LIMITED = /not seeing messages from other users and the system/;
@@ -18,7 +18,7 @@ const JOIN = 'add the user to the group systemd-journal (usermod -aG systemd-jou
 
 /** What ended a child of journalctl that should not have ended, or kept it from reading. @param where the journal, for people. */
 export function problemOf(where: string, end: Ended): Problem {
-  if (end.absent) return { kind: 'missing', what: 'there is no journalctl to read the journal with', where, why: end.how, todo: 'install systemd, or follow files instead with --file' };
+  if (end.unrun === 'absent') return { kind: 'missing', what: 'there is no journalctl to read the journal with', where, why: end.how, todo: 'install systemd, or follow files instead with --file' };
   const why = end.said === '' ? end.how : (end.said.split('\n')[0] ?? end.how);
   if (/insufficient permissions|Permission denied/.test(end.said)) return { kind: 'no_permission', what: 'no permission to read the journal', where, why, todo: JOIN };
   if (isLimited(end.said)) return { kind: 'no_permission', what: 'only this user\'s own entries can be read, and no runtime writes those', where, why, todo: JOIN };
