@@ -21,7 +21,7 @@ export function commandsWanted(config: Config, env: NodeJS.ProcessEnv): Command[
 }
 
 /** Whoever names sources gets these alone, unless events are named, too. */
-function eventsWanted({ events, sources, containerd: { socket } }: Config, env: NodeJS.ProcessEnv): Command | undefined {
+function eventsWanted({ events, sources, containerdSocket: socket }: Config, env: NodeJS.ProcessEnv): Command | undefined {
   if (events === undefined && sources.length > 0) return undefined;
   const [first = ALL_EVENTS] = events ?? [];
   if (first === NO_EVENTS) return undefined;
@@ -48,6 +48,7 @@ export interface CommandParts {
   readonly folder: string;
   readonly records: readonly CommandRecord[];
   readonly onRead: () => void;
+  readonly onGap: () => void;
 }
 
 /** How a command fares, for metrics. */
@@ -67,11 +68,11 @@ export class Commands {
   readonly #followers: readonly CommandFollower[];
   readonly #former: readonly CommandRecord[];
 
-  constructor({ config, wanted, intake, clock, log, folder, records, onRead }: CommandParts) {
+  constructor({ config, wanted, intake, clock, log, folder, records, onRead, onGap }: CommandParts) {
     const env = surroundings(process.env);
     this.names = wanted.filter(({ offered }) => !offered).map(({ about }) => about);
     this.#followers = wanted.map((command) => new CommandFollower({
-      command, intake, clock, log, onRead, env, lateness: config.lateness.command, limit: config.limits.commandSpool,
+      command, intake, clock, log, onRead, onGap, env, lateness: config.lateness.command, limit: config.limits.commandSpool,
       folder: join(folder, 'commands', command.name), record: records.find(({ name }) => name === command.name),
     }));
     this.#former = records.filter(({ name }) => !wanted.some((command) => command.name === name)).slice(-MOST_FORMER);

@@ -2,6 +2,7 @@ import process from 'node:process';
 import { printable } from '../engine/render/safe.ts';
 import { tame } from '../model/json.ts';
 import { systemClock } from './clock.ts';
+import { commands, containerd } from './doctor/commands.ts';
 import { Tree } from './doctor/check.ts';
 import type { Check, Diagnosis, Patient } from './doctor/check.ts';
 import { files, kata, privateTmp, urunc } from './doctor/logs.ts';
@@ -29,7 +30,7 @@ export interface DoctorFlags {
 }
 
 /** In the order in which one would look: does the runtime write, may we read, does the rest stand. */
-const HOST_CHECKS: readonly Check[] = [files, urunc, kata, privateTmp, groups, clock, inotify, virtualization, disk, state, daemon, prometheus];
+const HOST_CHECKS: readonly Check[] = [files, urunc, kata, containerd, privateTmp, groups, clock, inotify, virtualization, disk, state, daemon, commands, prometheus];
 
 /** `shimtrace doctor`: what stands in the way on this host, each with its remedy. 0: nothing; 1: a problem. */
 export async function doctor(flags: DoctorFlags): Promise<ExitCode> {

@@ -202,7 +202,7 @@ function newJournals({ config, wanted: { journals: wanted }, log, ledger, watch 
 
 function newCommands({ config, wanted: { commands: wanted }, log, ledger, watch, folder }: Setting, daemon: Daemon, records: readonly CommandRecord[]): Commands {
   return new Commands({
-    config, wanted, intake: ledger, clock: systemClock, log: sourceLog(log), folder, records,
+    config, wanted, intake: ledger, clock: systemClock, log: sourceLog(log), folder, records, onGap: () => daemon.checkpoint(),
     onRead: () => {
       daemon.read();
       watch.read();

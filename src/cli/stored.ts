@@ -40,7 +40,7 @@ function isInside(value: unknown): value is StoredInside {
 }
 
 /** All of them: a name that is new has no place here until it is told, the compiler says so. */
-const GAPS: Readonly<Record<GapName, true>> = { rate_limited: true, vacuumed: true, not_running: true };
+const GAPS: Readonly<Record<GapName, true>> = { rate_limited: true, vacuumed: true, not_running: true, no_room: true };
 
 function isGap(value: unknown): value is StoredGap {
   if (typeof value !== 'object' || value === null) return false;

@@ -13,7 +13,7 @@ export interface Config {
   readonly sources: readonly SourceConfig[];
   /** Namespaces of containerd whose events are followed. Undefined: all, where containerd is found and no sources are named. */
   readonly events: readonly string[] | undefined;
-  readonly containerd: { readonly socket: string };
+  readonly containerdSocket: string;
   readonly commands: readonly CommandConfig[];
   readonly from: (typeof FROM)[number] | { readonly ago: Duration };
   readonly otlp: {
@@ -88,7 +88,7 @@ export function configOf(settings: Settings): Config {
   return {
     sources: need(values, 'sources', 'list').map(sourceOf),
     events: get(values, 'events', 'texts'),
-    containerd: { socket: need(values, 'containerd.socket', 'text') },
+    containerdSocket: need(values, 'containerd_socket', 'text'),
     commands: need(values, 'commands', 'list').map(commandOf),
     from: fromOf(values),
     otlp: {

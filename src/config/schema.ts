@@ -112,7 +112,7 @@ export const SOURCE_DEFAULTS = SOURCE.flatMap(({ path, default: preset }): [stri
 export const SCHEMA: readonly Setting[] = [
   setting('sources', { kind: 'list', of: SOURCE }, { kind: 'list', value: [] }, 'What is read; nothing here means what is found on the host.'),
   setting('events', { kind: 'texts' }, undefined, 'Events of containerd to follow: all, off, or its namespaces; without it all where there is a containerd.'),
-  setting('containerd.socket', { kind: 'path' }, text('/run/containerd/containerd.sock'), 'Where containerd answers.'),
+  setting('containerd_socket', { kind: 'path' }, text('/run/containerd/containerd.sock'), 'Where containerd answers.'),
   setting('commands', { kind: 'list', of: COMMAND }, { kind: 'list', value: [] }, 'Commands whose output is read.'),
   setting('from', { kind: 'place', of: FROM }, text('beginning'), 'Where a file that was never seen before is read from.'),
   setting('otlp.endpoint', { kind: 'url', use: 'grpc' }, undefined, 'OTLP/gRPC back-end; without it http://localhost:4317 when that answers.'),

@@ -37,9 +37,9 @@ export interface SourceInfo {
 
 /**
  * How lines were lost. rate_limited: journald left them out, as their unit wrote too much. vacuumed: the journal let them go before they were
- * read. not_running: what tells them was not running.
+ * read. not_running: what tells them was not running. no_room: what they were kept in was full.
  */
-export type GapName = 'rate_limited' | 'vacuumed' | 'not_running';
+export type GapName = 'rate_limited' | 'vacuumed' | 'not_running' | 'no_room';
 
 /** Lines of a source that may be missing between two moments. Times are those of the log, so that whoever reads it again finds the same gap. */
 export interface Gap {

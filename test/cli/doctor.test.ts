@@ -1,11 +1,14 @@
 /** What doctor says of hosts that lie in a folder: real files, another root. */
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { createServer as createSocket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Tree, unitSetting } from '../../src/cli/doctor/check.ts';
 import type { Check, Diagnosis, Patient, User } from '../../src/cli/doctor/check.ts';
+import { commands, containerd } from '../../src/cli/doctor/commands.ts';
 import { files, kata, privateTmp, urunc } from '../../src/cli/doctor/logs.ts';
 import { clock, disk, inotify, virtualization } from '../../src/cli/doctor/machine.ts';
 import { prometheus, state } from '../../src/cli/doctor/service.ts';
@@ -225,4 +228,63 @@ describe('the command', () => {
     expect(nobody.code).toBe(1);
     expect(nobody.stdout).toMatch(/problem {2}back-end .* took no test trace: /);
   }, 60_000);
+});
+
+describe('containerd events', () => {
+  const ROOT: User = { name: 'root', uid: 0, gids: [0] };
+  const SOCKET = '/run/containerd/containerd.sock';
+  async function listen(): Promise<() => void> {
+    mkdirSync(dirname(root.path + SOCKET), { recursive: true, mode: 0o755 });
+    const server = createSocket();
+    server.listen(root.path + SOCKET);
+    await once(server, 'listening');
+    chmodSync(root.path + SOCKET, 0o660);
+    return () => server.close();
+  }
+
+  test('no containerd', async () => {
+    expect(await first(containerd)).toBe(`ok: containerd does not run (no socket ${SOCKET})`);
+    expect(await first(containerd, { config: { ...defaultConfig, events: ['off'] } })).toBe('ok: not followed: events is off');
+    expect(await first(containerd, { config: { ...defaultConfig, events: ['all'] } })).toMatch(/^problem: events are asked for, and containerd does not run/);
+    put(SOCKET);
+    expect(await first(containerd)).toMatch(/^ok: containerd does not run/);
+  });
+
+  test('its socket, its program, and who may use them', async () => {
+    const close = await listen();
+    expect(await first(containerd)).toMatch(/^warning: containerd runs, and there is no program ctr .* -> install it/);
+    put('/usr/bin/ctr', '', 0o755);
+    expect(await first(containerd)).toMatch(/^warning: shimtrace may not use \/run\/containerd\/containerd.sock: .* -> have a unit of root's write .*whoever may use the socket rules the host/);
+    expect(await first(containerd, { config: { ...defaultConfig, events: ['k8s.io'] } })).toMatch(/^problem: shimtrace may not use/);
+    expect(await first(containerd, { user: ROOT })).toBe(`ok: followed: root may use ${SOCKET}`);
+    const named: Config = { ...defaultConfig, sources: [{ files: ['/x'], journal: undefined, runtime: undefined, scheme: undefined, trust: 'owner', owner: undefined, links: 'refuse' }] };
+    expect(await first(containerd, { config: named })).toMatch(/^ok: not followed, as sources are named/);
+    chmodSync(root.path + SOCKET, 0o666);
+    expect(await first(containerd)).toBe(`ok: followed: shimtrace may use ${SOCKET}`);
+    chmodSync(dirname(root.path + SOCKET), 0o700);
+    expect(await first(containerd)).toMatch(/^warning: shimtrace may not use/);
+    close();
+  });
+});
+
+describe('commands', () => {
+  test('nobody answers, and what the daemon tells', async () => {
+    const at = (listen: string): Partial<Patient> => ({ config: { ...defaultConfig, metrics: { listen } } });
+    expect(await look(commands, at('127.0.0.1:1'))).toEqual([]);
+    const one = { name: 'x', argv: ['x'], runtime: undefined, scheme: undefined };
+    expect(await look(commands, { config: { ...defaultConfig, metrics: { listen: 'off' }, commands: [one] } })).toEqual([expect.stringMatching(/^ok: 1 configured; no metrics/)]);
+    const figures = (name: string, up: number, lost: number): string =>
+      `shimtrace_command_up{command="${name}"} ${up}\nshimtrace_command_lines_total{command="${name}"} 120\nshimtrace_command_events_total{command="${name}",event="gaps"} 2\nshimtrace_command_events_total{command="${name}",event="lost"} ${lost}\n`;
+    const server = createServer((_, response) => response.end(`# HELP x\n${figures('containerd-events', 1, 0)}${figures('mine', 1, 7)}${figures('gone', 0, 0)}`));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    expect(await look(commands, at(`127.0.0.1:${port}`))).toEqual([
+      'ok: containerd-events: 120 lines, started again 0 times, 2 gaps, 0 lines lost, 0 unsafe, 0 bytes wait',
+      expect.stringMatching(/^warning: mine: .*7 lines lost.* -> raise limits.command_spool/),
+      expect.stringMatching(/^problem: gone: .*it does not run -> the log of the daemon/),
+    ]);
+    server.close();
+  });
 });

@@ -28,10 +28,15 @@ state_dir: /state
 host_id: 0123
 settle: 1.5s
 patience: 5m
-lateness: {file: 0s}
+lateness: {file: 0s, command: 2s}
+events: [k8s.io, moby]
+containerd_socket: /run/k3s/c.sock
+commands:
+  - {name: docker, command: [docker, events], runtime: urunc, scheme: "0.7"}
+  - {name: one, command: /bin/one}
 rotate_grace: 1h
 sweep: 500ms
-limits: {held_deleted: 2GiB}
+limits: {held_deleted: 2GiB, command_spool: 1MiB}
 queue: {memory: 64MiB, spool: 1GiB}
 dead_letter: {max: 1MB}
 store: {enabled: false, keep: 2d12h, max: 100MB}
@@ -56,13 +61,15 @@ log: {level: debug, format: json}
         { files: ['/a.log'], journal: undefined, runtime: undefined, scheme: undefined, trust: 'owner', owner: undefined, links: 'refuse' },
         { files: ['/b/*.log', '/c.log'], journal: undefined, runtime: 'urunc', scheme: '0.70', trust: 'any', owner: 1000, links: 'follow' },
       ],
+      events: ['k8s.io', 'moby'], containerdSocket: '/run/k3s/c.sock',
+      commands: [{ name: 'docker', argv: ['docker', 'events'], runtime: 'urunc', scheme: '0.7' }, { name: 'one', argv: ['/bin/one'], runtime: undefined, scheme: undefined }],
       from: 'end',
       otlp: {
         endpoint: 'https://tempo:4317', headers: [['authorization', 'Bearer x'], ['x-a', '1']], timeout: 90e9, compression: 'gzip',
         tls: { ca: '/ca', cert: '/c', key: '/k' },
       },
-      stateDir: '/state', hostId: '0123', settle: 1.5e9, patience: 300e9, lateness: { file: 0, journal: 400e6 }, rotateGrace: 3600e9, sweep: 5e8,
-      limits: { heldDeleted: 2 ** 31 }, queue: { memory: 64 * 2 ** 20, spool: 2 ** 30 }, deadLetter: { max: 1e6 }, store: { enabled: false, keep: 60 * 3600e9, max: 1e8 },
+      stateDir: '/state', hostId: '0123', settle: 1.5e9, patience: 300e9, lateness: { file: 0, journal: 400e6, command: 2e9 }, rotateGrace: 3600e9, sweep: 5e8,
+      limits: { heldDeleted: 2 ** 31, commandSpool: 2 ** 20 }, queue: { memory: 64 * 2 ** 20, spool: 2 ** 30 }, deadLetter: { max: 1e6 }, store: { enabled: false, keep: 60 * 3600e9, max: 1e8 },
       links: { jaeger: 'http://jaeger:16686/base', grafana: 'https://grafana', grafanaSource: 'traces' },
       metrics: { listen: '[::1]:9999' },
       alerts: [
@@ -103,7 +110,7 @@ describe('what is wrong, and where', () => {
     ['otlp:\n  tls:\n    crt: x\n', 'c.yaml:3:5  error  otlp.tls.crt: unknown key. Did you mean "cert"?'],
     ['\nendpoint: x\n', 'c.yaml:2:1  error  endpoint: unknown key. Did you mean "otlp.endpoint"?'],
     ['queue: {zzz: 1}', 'c.yaml:1:9  error  queue.zzz: unknown key. Known here: memory, spool.'],
-    ['__proto__: 1', /^c\.yaml:1:1  error  __proto__: unknown key\. Known here: sources, from,/],
+    ['__proto__: 1', /^c\.yaml:1:1  error  __proto__: unknown key\. Known here: sources, events, containerd_socket, commands, from,/],
     ['? [a]\n: 1\n', 'c.yaml:1:3  error  a key must be plain text.'],
     ['sweep: 1s\r\nsweep: 2s\r\n', 'c.yaml:2:1  error  sweep: stands twice; first in line 1.'],
     // wrong types
@@ -122,6 +129,14 @@ describe('what is wrong, and where', () => {
     ['telemetry: yes', 'c.yaml:1:12  error  telemetry: "yes" is neither true nor false.'],
     ['from: begining', 'c.yaml:1:7  error  from: "begining" is none of beginning, end, -DURATION. Did you mean "beginning"?'],
     ['host_id: ""', 'c.yaml:1:10  error  host_id: is empty. Write a text.'],
+    // events and commands
+    ['events: [a/b]', 'c.yaml:1:9  error  events: "a/b" is no namespace of containerd. Write all, off, or names such as default, k8s.io, moby.'],
+    ['events: [off, moby]', 'c.yaml:1:9  error  events: "off" stands alone, without other names.'],
+    ['commands: [{name: a}]', 'c.yaml:1:12  error  commands[0]: command is missing. A program and its arguments, a list; each line that it writes is read.'],
+    ['commands: [{name: a/b, command: x}]', 'c.yaml:1:19  error  commands[0].name: "a/b" is not a name: letters, digits, "-" and "_", at most 64, a letter first.'],
+    ['commands: [{name: a, command: x}, {name: a, command: y}]', 'c.yaml:1:42  error  commands[1].name: "a" stands twice.'],
+    ['commands: [{name: containerd-events, command: x}]', 'c.yaml:1:19  error  commands[0].name: "containerd-events" is the name of containerd\'s own events: see events. Choose another one.'],
+    ['commands: [{name: a, command: docker events}]', 'c.yaml:1:31  error  commands[0].command: is one text, and no shell takes it apart. Write ["docker", "events", ...].'],
     // durations and sizes
     ['settle: 1sec', 'c.yaml:1:9  error  settle: "1sec" is not a duration. Write 1s, 800ms or 1m30s.'],
     ['settle: -1s', 'c.yaml:1:9  error  settle: "-1s" is not a duration. Write 1s, 800ms or 1m30s.'],
@@ -248,7 +263,7 @@ describe('deploy/shimtrace.example.yaml', () => {
   });
 
   test('is right with every line of settings', () => {
-    expect(said(settings.join('\n'))).toEqual(['c.yaml:11:13  warning  otlp.endpoint: http:// sends in clear, and otlp.tls is not used. Write https://']);
+    expect(said(settings.join('\n'))).toEqual(['c.yaml:15:13  warning  otlp.endpoint: http:// sends in clear, and otlp.tls is not used. Write https://']);
   });
 
   const indent = (line: string): number => line.search(/\S/);
@@ -270,7 +285,7 @@ describe('deploy/shimtrace.example.yaml', () => {
     for (const { path, default: preset } of SCHEMA) {
       if (path.startsWith('otlp.tls.')) continue;
       expect(chosen.get(path)?.origin.kind, path).toBe('file');
-      if (preset !== undefined && !['sources', 'otlp.headers', 'resource', 'alerts', 'notify'].includes(path)) expect(chosen.get(path)?.value, path).toEqual(preset);
+      if (preset !== undefined && !['sources', 'commands', 'otlp.headers', 'resource', 'alerts', 'notify'].includes(path)) expect(chosen.get(path)?.value, path).toEqual(preset);
     }
   });
 });

@@ -87,6 +87,6 @@ describe('docs/configuration.md', () => {
   test('has every option that overrides a setting', () => {
     const known = [...sourceOf('config/override.ts').matchAll(/\['(--[a-z-]+)', '([a-z_.]+)'/g)].map(([, option, path]) => [option, `\`${path ?? ''}\``]);
     const said = cellsOf(page, 'option').map(([option = '', setting = '']) => [option.slice(1, -1).split(' ')[0], setting.split(',')[0]]);
-    expect(new Set(said.map(String))).toEqual(new Set([...known, ['--file', '`sources`'], ['--journal', '`sources`'], ['--otlp', '`otlp.endpoint`']].map(String)));
+    expect(new Set(said.map(String))).toEqual(new Set([...known, ['--file', '`sources`'], ['--journal', '`sources`'], ['--events', '`events`'], ['--otlp', '`otlp.endpoint`']].map(String)));
   });
 });

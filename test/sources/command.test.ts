@@ -95,6 +95,7 @@ test('a command that ends is started again, and the time between is a gap', asyn
   await rig.lines('one', 'two');
   expect(rig.follower.problem).toBeUndefined();
   expect(rig.follower.counters).toMatchObject({ restarts: 1, gaps: 1 });
+  expect(rig.source?.gaps).toMatchObject([{ name: 'not_running', missing: undefined }]);
   expect(rig.log.count('command_gap')).toBe(1);
   expect(rig.log.count('command_followed_again')).toBe(1);
 });
@@ -122,6 +123,14 @@ test('the time between two runs is a gap from the last sign of the first', async
   rig.tell('two');
   await rig.lines('two');
   expect(rig.follower.counters.gaps).toBe(1);
+  expect(rig.source?.gaps).toHaveLength(1);
+  expect(rig.source?.gaps[0]?.from).toBeGreaterThanOrEqual(record.until ?? 0n);
+  // Lines around it may be read a second time: it is told a second time, the same.
+  if (rig.source !== undefined) rig.source.pin = 4;
+  const [gaps, again] = [rig.source?.gaps, rig.record()];
+  await rig.follower.stop();
+  rig.start(again);
+  expect(rig.source?.gaps).toEqual(gaps);
 });
 
 test.each([
@@ -186,6 +195,7 @@ test('while nobody reads, the command is drained into the spool, and what has no
   await until(() => rig.intake.lines.at(-1) === 'room again');
   expect(rig.log.find('command_gap')?.fields['missing']).toBe(lost);
   expect(rig.follower.counters).toMatchObject({ lost, gaps: 1 });
+  expect(rig.source?.gaps).toMatchObject([{ name: 'no_room', missing: lost }]);
 });
 
 test('where the disk takes nothing the lines go on, said once and counted, until it does again', async () => {
@@ -259,7 +269,7 @@ test('a spool file that is none of ours is left out and said, and what it should
   const [path, elsewhere] = [`${rig.spool}/0000000000000000.lines`, rig.folder.write('elsewhere', 'bad\n')];
   rmSync(path);
   symlinkSync(elsewhere, path);
-  rig.start({ name: 'teller', from: 0, to: 4, until: undefined });
+  rig.start({ name: 'teller', from: 0, to: 4, until: undefined, gaps: [] });
   rig.tell('two');
   await rig.lines('two');
   expect(rig.log.count('command_spool_unreadable')).toBe(1);

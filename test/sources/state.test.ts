@@ -27,7 +27,7 @@ describe('state', () => {
     expect(file.save([record], { acked: ['a'] })).toBe(true);
     expect(file.save([record, { ...record, key: sourceKey('x') }], { acked: ['b'] })).toBe(true);
     const loaded = state().load();
-    expect(loaded).toEqual({ kind: 'loaded', from: 'current', state: { generation: 2, files: [record, { ...record, key: 'x' }], journals: [], memory: { acked: ['b'] } } });
+    expect(loaded).toEqual({ kind: 'loaded', from: 'current', state: { generation: 2, files: [record, { ...record, key: 'x' }], journals: [], commands: [], memory: { acked: ['b'] } } });
     expect(statSync(folder.at('state.json')).mode & 0o777).toBe(0o600);
     expect(existsSync(folder.at('state.json.tmp'))).toBe(false);
   });

@@ -43,7 +43,7 @@ export class CommandRig {
     this.#follower = new CommandFollower({
       command: { name: 'teller', about: 'command teller', argv: tellerArgv(this.script), offered: false, ...command },
       intake: this.intake, clock: shifted, log: this.log.log, record, folder: this.spool, limit: 1 << 20, lateness: duration(250_000_000), env: process.env,
-      onRead: () => undefined, ...more, timing: { again: 20, longest: 100, sync: 5, proven: 15_000, connect: 1_000, ...more.timing },
+      onRead: () => undefined, onGap: () => undefined, ...more, timing: { again: 20, longest: 100, sync: 5, proven: 15_000, connect: 1_000, ...more.timing },
     });
     this.#follower.start();
   }
@@ -62,7 +62,7 @@ export class CommandRig {
 
   /** What a state file would give back at the next start. */
   record(): CommandRecord {
-    const read = commandFromJson(JSON.parse(JSON.stringify(commandToJson(this.follower.record() ?? { name: '', from: -1, to: -1, until: undefined }))));
+    const read = commandFromJson(JSON.parse(JSON.stringify(commandToJson(this.follower.record() ?? { name: '', from: -1, to: -1, until: undefined, gaps: [] }))));
     if (read === undefined) throw new Error('there is no record');
     return read;
   }

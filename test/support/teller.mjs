@@ -38,6 +38,10 @@ const ORDERS = {
   },
 };
 
+// Whoever listened is gone: what is told from now on is for the next.
+const parent = process.ppid;
+writeFileSync(`${script}.pid`, String(process.pid));
+
 for (let at = existsSync(`${script}.at`) ? Number(readFileSync(`${script}.at`, 'utf8')) : 0; ; ) {
   const text = readFileSync(script, 'latin1');
   const end = text.lastIndexOf('\n') + 1;
@@ -50,4 +54,5 @@ for (let at = existsSync(`${script}.at`) ? Number(readFileSync(`${script}.at`, '
     else tell(Buffer.from(line, 'latin1'));
   }
   pause(5);
+  if (process.ppid !== parent) process.exit(0);
 }

@@ -20,6 +20,7 @@ const WORDS: Readonly<Record<GapName, Words>> = {
   rate_limited: { what: 'left out by journald, as too much was written', remedy: 'Raise RateLimitBurst= in journald.conf, or LogRateLimitBurst= of the unit.' },
   vacuumed: { what: 'gone from the journal before they could be read', remedy: 'Raise SystemMaxUse= in journald.conf.' },
   not_running: { what: 'lost while what tells them was not running', remedy: 'See in the log of shimtrace why it ended.' },
+  no_room: { what: 'lost, as there was no room to keep them until the back-end takes traces', remedy: 'Raise limits.command_spool.' },
 };
 
 /** Each gap once, though parts of a start may have lines on both sides of it in one source. */

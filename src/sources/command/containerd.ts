@@ -16,7 +16,7 @@ export const RIGHT = 'give the daemon\'s group the socket: in /etc/containerd/co
 /** What keeps `ctr events` from being run; undefined: nothing that can be seen. */
 export function eventsObstacle(where: string, socket: string, path: string): Problem | undefined {
   const fault = socketFault(socket);
-  if (fault?.code === 'ENOENT') return { kind: 'missing', what: 'containerd does not run', where, why: fault.why, todo: 'start it, or say where its socket is (containerd.socket); it is looked for again by itself' };
+  if (fault?.code === 'ENOENT') return { kind: 'missing', what: 'containerd does not run', where, why: fault.why, todo: 'start it, or say where its socket is (containerd_socket); it is looked for again by itself' };
   if (fault !== undefined) return { kind: 'no_permission', what: 'containerd\'s socket may not be used', where, why: fault.why, todo: RIGHT };
   if (!onPath('ctr', path)) return { kind: 'missing', what: 'there is no program ctr', where, why: `none in ${path}`, todo: 'it comes with containerd: install it where the daemon finds it; it is looked for again by itself' };
   return undefined;

@@ -1,11 +1,11 @@
 import { sourceKey } from '../../model/source.ts';
-import type { SourceId } from '../../model/source.ts';
+import type { Gap, SourceId } from '../../model/source.ts';
 import { retryAfter, runChild } from '../child.ts';
 import type { Child, Ended } from '../child.ts';
 import type { Problem } from '../report.ts';
 import { Funnel } from './funnel.ts';
 import { Outflow } from './outflow.ts';
-import type { CommandRecord } from './record.ts';
+import type { CommandRecord, PlacedGap } from './record.ts';
 import { TIMING } from './settings.ts';
 import type { CommandSettings, Timing } from './settings.ts';
 import { LineSpool } from './spool.ts';
@@ -14,6 +14,8 @@ import { problemOf } from './words.ts';
 
 /** A child that was killed has let go of its output after so long, or never will. */
 const AFTER_KILL_MS = 500;
+/** So many gaps are remembered, the last ones. */
+const MOST_GAPS = 64;
 
 /**
  * Follows what a command writes. Nobody else keeps it, so it is always drained, and each line is in our spool before it is used; from there it
@@ -35,6 +37,7 @@ export class CommandFollower {
   #problem: Problem | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped: (() => void) | undefined;
+  #gaps: PlacedGap[] = [];
   #paused = false;
   #over = false;
   /** Up to here the state file says that lines are acknowledged, once it is written. */
@@ -42,12 +45,12 @@ export class CommandFollower {
   readonly #counts = { restarts: 0 };
 
   constructor(settings: CommandSettings) {
-    const { command, record, folder, limit, log, clock } = settings;
+    const { command, folder, limit, log, clock } = settings;
     this.#settings = settings;
     this.#timing = { ...TIMING, ...settings.timing };
     this.name = command.name;
     this.#spool = new LineSpool({ folder, limit, log, name: command.about, steady: () => clock.steady() });
-    this.#silence = new Silence({ settings, timing: this.#timing, until: record?.until, onHeard: () => this.#recovered(), tell: () => undefined });
+    this.#silence = new Silence({ settings, timing: this.#timing, onHeard: () => this.#recovered(), tell: (gap) => this.#tell(gap) });
   }
 
   /** Reads what the last run left, and starts the command. */
@@ -91,7 +94,8 @@ export class CommandFollower {
     const { at } = this.#outflow;
     const from = pinned === undefined ? at : Math.min(pinned, at);
     this.#acknowledged = from;
-    return { name: this.name, from, to: this.#spool.end, until: this.#silence.until };
+    this.#gaps = this.#gaps.filter((gap) => gap.at >= from).slice(-MOST_GAPS);
+    return { name: this.name, from, to: this.#spool.end, until: this.#silence.until, gaps: this.#gaps };
   }
 
   /** What `record` gave last is on disk. */
@@ -129,12 +133,32 @@ export class CommandFollower {
       ...(runtime !== undefined && { runtime }), ...(scheme !== undefined && { scheme }),
     });
     const from = this.#spool.open(record?.from, record?.to);
+    this.#again(record);
     this.#funnel = new Funnel(this.#spool);
     // What the last run was given last may be half a line.
     this.#funnel.finish();
     this.#outflow = new Outflow({ ...this.#settings, source: this.#source, spool: this.#spool, from, fresh: record === undefined, sync: this.#timing.sync });
     if (this.#paused) this.#outflow.pause();
     this.#outflow.more();
+  }
+
+  /** What the last run knew. */
+  #again(record: CommandRecord | undefined): void {
+    const { written } = this.#spool;
+    const until = record?.until ?? written;
+    if (until !== undefined) this.#silence.lived(written !== undefined && written > until ? written : until);
+    for (const { at, gap } of record?.gaps ?? []) this.#told(at, gap);
+  }
+
+  #tell(gap: Gap): void {
+    this.#told(this.#spool.end, gap);
+    this.#settings.onGap();
+  }
+
+  #told(at: number, gap: Gap): void {
+    if (this.#source === undefined) return;
+    this.#gaps.push({ at, gap });
+    this.#settings.intake.gap(this.#source, gap);
   }
 
   #launch(): void {

@@ -1,6 +1,8 @@
 /** The pieces of a command's spool: files named by the place of their first byte, and what memory holds where the disk takes nothing. */
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { nanos } from '../../model/time.ts';
+import type { Nanos } from '../../model/time.ts';
 import { reasonOf } from '../report.ts';
 
 /** Bytes `[from, to)` of the stream. */
@@ -35,6 +37,12 @@ export function newPart(folder: string, at: number, aligned: boolean): Part {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND | constants.O_NOFOLLOW, 0o600);
   return { from: at, to: at, aligned, place: { kind: 'file', fd, path } };
 }
+
+/** The kernel's clock for files ticks every few milliseconds. */
+const TICK = 10_000_000n;
+
+/** When a file was written last, or a little later. */
+export const writtenAt = (fd: number): Nanos => nanos(fstatSync(fd, { bigint: true }).mtimeNs + TICK);
 
 /** @returns how many bytes there were from `at` on for `into`. */
 export function copyFrom(chunks: readonly Buffer[], at: number, into: Buffer): number {

@@ -36,6 +36,8 @@ export interface CommandSettings {
   readonly env: NodeJS.ProcessEnv;
   /** After lines were handed over, and when the end was reached. */
   readonly onRead: () => void;
+  /** A gap was told: it must be on disk before a start that it touches is sent, so that a second reading tells the same. */
+  readonly onGap: () => void;
   readonly timing?: Partial<Timing>;
 }
 

@@ -1,21 +1,12 @@
 /** When nobody listened to what a command would have told, or had no room for it: named, counted, said, and handed on. */
+import type { Gap } from '../../model/source.ts';
 import { nanos } from '../../model/time.ts';
 import type { Nanos } from '../../model/time.ts';
 import type { CommandSettings, Timing } from './settings.ts';
 
-/** Lines that may be missing between two moments. */
-export interface Gap {
-  readonly name: 'not_running' | 'no_room';
-  readonly from: Nanos;
-  readonly to: Nanos;
-  readonly missing: number | undefined;
-}
-
 interface With {
   readonly settings: CommandSettings;
   readonly timing: Timing;
-  /** Until then the last run listened; undefined: nobody ever did. */
-  readonly until: Nanos | undefined;
   /** The command is known to listen. */
   readonly onHeard: () => void;
   /** Called before the lines after the gap are handed on. */
@@ -32,14 +23,18 @@ export class Silence {
   #since: Nanos | undefined;
   /** The command runs, and it is not known yet whether it listens. */
   #began: Nanos | undefined;
-  #ever: boolean;
+  #ever = false;
   #timer: NodeJS.Timeout | undefined;
   #full: Nanos | undefined;
 
   constructor(parts: With) {
     this.#with = parts;
-    this.#since = parts.until;
-    this.#ever = parts.until !== undefined;
+  }
+
+  /** The last run listened until then. */
+  lived(until: Nanos): void {
+    this.#since = until;
+    this.#ever = true;
   }
 
   /** Until when lines are there, for the next run. */
@@ -72,8 +67,8 @@ export class Silence {
   /** The command has ended. */
   ended(): void {
     clearTimeout(this.#timer);
-    // What it wrote last told of what was before.
-    if (this.#began === undefined) this.#since ??= nanos(this.#now() - BigInt(this.#with.settings.lateness));
+    // All that it wrote was taken: a start of which nothing is missing ended before this moment.
+    if (this.#began === undefined) this.#since ??= this.#now();
     this.#began = undefined;
   }
 
@@ -83,7 +78,7 @@ export class Silence {
 
   /** There is no room for more. */
   full(limit: number): void {
-    this.#full = nanos(this.#now() - BigInt(this.#with.settings.lateness));
+    this.#full = this.#now();
     const { command: { about, name }, log, folder } = this.#with.settings;
     const text = `${about}: ${folder} holds ${limit} bytes that wait for the back-end and takes no more (limits.command_spool). What comes now is lost until there is room.`;
     log('warn', 'command_lost', { command: name, limit, text });

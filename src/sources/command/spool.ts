@@ -4,10 +4,10 @@
  * stream goes on in memory, and those bytes are gone after a crash.
  */
 import { closeSync, fdatasync, fsyncSync, mkdirSync, readSync, rmSync, writeSync } from 'node:fs';
-import { copyFrom, newPart, openPart, partsIn, syncFolder } from './parts.ts';
+import { copyFrom, newPart, openPart, partsIn, syncFolder, writtenAt } from './parts.ts';
 import type { Part } from './parts.ts';
 import { NEWLINE } from '../lines.ts';
-import type { Steady } from '../../model/time.ts';
+import type { Nanos, Steady } from '../../model/time.ts';
 import { codeOf, reasonOf } from '../report.ts';
 import type { Log } from '../report.ts';
 
@@ -38,6 +38,7 @@ export class LineSpool {
   #writing: Part | undefined;
   #end = 0;
   #midLine = false;
+  #written: Nanos | undefined;
   readonly #unsynced = new Set<number>();
   #failing = false;
   #pausedUntil = -Infinity;
@@ -74,6 +75,11 @@ export class LineSpool {
     return first;
   }
 
+  /** When the last run was given something last; undefined: there is nothing of it. */
+  get written(): Nanos | undefined {
+    return this.#written;
+  }
+
   /** Files of the last run, in order. */
   #find(): void {
     const { folder, name, log } = this.#settings;
@@ -96,6 +102,7 @@ export class LineSpool {
     // No two bytes at one place.
     if (before !== undefined && before.to > part.from) before.to = part.from;
     this.#parts.push(part);
+    if (part.place.kind === 'file' && part.to > part.from) this.#written = writtenAt(part.place.fd);
   }
 
   /** Whether the last byte that is there ends a line. */
