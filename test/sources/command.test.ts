@@ -1,8 +1,12 @@
 /** A command that is followed: what it tells is on the disk before it is used, and whatever befalls it, it is started again. */
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import process from 'node:process';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventsCommand, eventsObstacle } from '../../src/sources/command/containerd.ts';
 import { CommandRig } from '../support/commandrig.ts';
-import { until } from '../support/files.ts';
+import { clock, until } from '../support/files.ts';
 
 let rig: CommandRig;
 
@@ -52,14 +56,20 @@ test('lines that the state never heard of come again, too, also without any stat
   rig.tell('one');
   await rig.lines('one');
   const early = rig.record();
+  const later = clock.now();
   rig.tell('two', 'three');
   await rig.lines('one', 'two', 'three');
   await rig.follower.stop();
   rig.start(early);
   await rig.lines('two', 'three');
+  rig.tell('four');
+  await rig.lines('two', 'three', 'four');
+  // The command was heard after the state was written, so the gap begins after that: a start that was sent whole stays as it was.
+  expect(early.until).toBeLessThanOrEqual(later);
+  expect(rig.source?.gaps[0]?.from).toBeGreaterThan(later);
   await rig.follower.stop();
   rig.start();
-  await rig.lines('one', 'two', 'three');
+  await rig.lines('one', 'two', 'three', 'four');
 });
 
 test('what is acknowledged is deleted once the state says so', async () => {
@@ -274,4 +284,51 @@ test('a spool file that is none of ours is left out and said, and what it should
   await rig.lines('two');
   expect(rig.log.count('command_spool_unreadable')).toBe(1);
   expect(rig.log.find('command_hole')?.fields).toMatchObject({ from: 0, to: 4 });
+});
+
+test('what keeps containerd\'s events from being listened to', async () => {
+  const socket = rig.folder.at('c.sock');
+  mkdirSync(rig.folder.at('bin'));
+  const path = `${rig.folder.at('none')}:${rig.folder.at('bin')}`;
+  expect(eventsObstacle('events', socket, path)).toMatchObject({ kind: 'missing', what: 'containerd does not run' });
+  writeFileSync(socket, '');
+  expect(eventsObstacle('events', socket, path)).toMatchObject({ kind: 'missing', why: `${socket} is no socket` });
+  rmSync(socket);
+  const server = createServer();
+  server.listen(socket);
+  await once(server, 'listening');
+  expect(eventsObstacle('events', socket, path)).toMatchObject({ kind: 'missing', what: 'there is no program ctr' });
+  mkdirSync(rig.folder.at('bin/ctr'));
+  expect(eventsObstacle('events', socket, path)).toMatchObject({ kind: 'missing', what: 'there is no program ctr' });
+  rmSync(rig.folder.at('bin/ctr'), { recursive: true });
+  writeFileSync(rig.folder.at('bin/ctr'), '', { mode: 0o755 });
+  expect(eventsObstacle('events', socket, path)).toBeUndefined();
+  server.close();
+  expect(eventsCommand('/s', ['k8s.io'])).toEqual(['ctr', '--address', '/s', 'events', 'namespace=="k8s.io"']);
+});
+
+test.skipIf(process.getuid?.() === 0)('a socket that may not be used is said, with what to do (needs another user than root)', async () => {
+  const socket = rig.folder.at('c.sock');
+  const server = createServer();
+  server.listen(socket);
+  await once(server, 'listening');
+  chmodSync(socket, 0);
+  expect(eventsObstacle('events', socket, '')).toMatchObject({ kind: 'no_permission', what: 'containerd\'s socket may not be used' });
+  server.close();
+});
+
+test('the socket of a daemon that restarts is looked for often', async () => {
+  const problem = { kind: 'missing', what: 'it is not there', where: 'here', why: 'why', todo: 'wait' } as const;
+  let there = true;
+  rig.start(undefined, { command: { offered: true, obstacle: () => (there ? undefined : problem) }, timing: { again: 20, longest: 1e9, look: 5 } });
+  rig.tell('one');
+  await rig.lines('one');
+  there = false;
+  rig.tell('!exit 1');
+  await until(() => rig.log.entries.filter(({ event, fields }) => event === 'source_problem' && fields['why'] === 'why').length > 20);
+  expect(rig.follower.problem).toMatchObject({ why: 'why' });
+  there = true;
+  rig.tell('two');
+  await rig.lines('one', 'two');
+  expect(rig.follower.counters).toMatchObject({ restarts: 1, gaps: 1 });
 });

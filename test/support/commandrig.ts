@@ -43,7 +43,7 @@ export class CommandRig {
     this.#follower = new CommandFollower({
       command: { name: 'teller', about: 'command teller', argv: tellerArgv(this.script), offered: false, ...command },
       intake: this.intake, clock: shifted, log: this.log.log, record, folder: this.spool, limit: 1 << 20, lateness: duration(250_000_000), env: process.env,
-      onRead: () => undefined, onGap: () => undefined, ...more, timing: { again: 20, longest: 100, sync: 5, proven: 15_000, connect: 1_000, ...more.timing },
+      onRead: () => undefined, onGap: () => undefined, ...more, timing: { again: 20, longest: 100, look: 50, sync: 5, proven: 15_000, connect: 1_000, ...more.timing },
     });
     this.#follower.start();
   }

@@ -164,7 +164,7 @@ export class CommandFollower {
   #launch(): void {
     const { command, env, clock } = this.#settings;
     const obstacle = command.obstacle?.();
-    if (obstacle !== undefined) return this.#fail(obstacle);
+    if (obstacle !== undefined) return this.#fail(obstacle, this.#source === undefined ? undefined : this.#timing.look);
     this.#open();
     if (this.#began > 0) this.#counts.restarts += 1;
     this.#began = clock.steady();
@@ -202,13 +202,13 @@ export class CommandFollower {
     this.#fail(problemOf(this.#settings.command, end));
   }
 
-  #fail(problem: Problem): void {
+  #fail(problem: Problem, wait = retryAfter(this.#failures + 1, this.#timing.again, this.#timing.longest)): void {
     const { log, command } = this.#settings;
     this.#failures += 1;
     const known = this.#problem?.kind === problem.kind && this.#problem.why === problem.why;
     const quiet = known || (command.offered && this.#source === undefined && problem.kind === 'missing');
     log(quiet ? 'debug' : 'warn', 'source_problem', { command: this.name, ...problem });
     this.#problem = problem;
-    this.#timer = setTimeout(() => this.#launch(), retryAfter(this.#failures, this.#timing.again, this.#timing.longest));
+    this.#timer = setTimeout(() => this.#launch(), wait);
   }
 }

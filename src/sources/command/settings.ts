@@ -46,6 +46,8 @@ export interface Timing {
   /** First wait before it is started again; doubled each time, up to `longest`. */
   readonly again: number;
   readonly longest: number;
+  /** Between two looks whether the obstacle is gone, where it was followed before: looking is cheap, and what happens meanwhile is lost. */
+  readonly look: number;
   /** Between two syncs of the disk: lines are used no sooner than they are on it. */
   readonly sync: number;
   /** So long after its beginning it is taken to listen, if it has not ended. `ctr` gives up connecting after ten seconds. */
@@ -54,4 +56,4 @@ export interface Timing {
   readonly connect: number;
 }
 
-export const TIMING: Timing = { again: 250, longest: 10_000, sync: 50, proven: 15_000, connect: 1_000 };
+export const TIMING: Timing = { again: 250, longest: 10_000, look: 500, sync: 50, proven: 15_000, connect: 1_000 };
