@@ -53,11 +53,35 @@ export interface GapRule {
 }
 
 /** A span that takes longer than it should. */
-export interface SlowRule {
+export interface SlowRule<M extends string = string> {
   readonly kind: 'slow';
   readonly id: string;
   readonly span: string;
   readonly above: Duration;
+  /** What it waits for was there from `from` on: what passes until it is asked for (`to`), else to the span's end, is lost, and more than `above` of that is found too. */
+  readonly stall?: { readonly from: M; readonly to: M; readonly above: Duration };
+  readonly remedy: string;
+}
+
+/** Lines that say that others are lost. */
+export interface LostRule<M extends string = string> {
+  readonly kind: 'lost';
+  readonly id: string;
+  readonly marks: readonly M[];
+  /** What is lost. */
+  readonly text: string;
+  /** Where none of these is seen nothing was to be had, and nothing is lost. */
+  readonly only?: readonly M[];
+  readonly remedy: string;
+}
+
+/** Warnings that are part of every start and look like the fault of one that failed: named as normal there. */
+export interface NormalRule<M extends string = string> {
+  readonly kind: 'normal';
+  readonly id: string;
+  readonly marks: readonly M[];
+  /** What they mean. */
+  readonly text: string;
   readonly remedy: string;
 }
 
@@ -79,6 +103,6 @@ export interface BrokenRule<M extends string = string> {
 }
 
 /** `in`: the kinds of episode that are looked at; all where it is left out. */
-export type FindingRule<M extends string = string> = (BackoffRule<M> | CallerRule | SkewRule | GapRule | SlowRule | VerboseRule | BrokenRule<M>) & {
+export type FindingRule<M extends string = string> = (BackoffRule<M> | CallerRule | SkewRule | GapRule | SlowRule<M> | LostRule<M> | NormalRule<M> | VerboseRule | BrokenRule<M>) & {
   readonly in?: readonly ('start' | 'stop' | 'exec')[];
 };

@@ -243,7 +243,18 @@ export const runtime: Runtime<Mark> = {
       words: ['msg="Start() start"', 'msg="reading guest console"', 'msg=\\"Start() start\\"', 'msg=\\"reading guest console\\"'],
       remedy: 'Measure again with enable_debug off; full debug cost about 0.25 s of a start when Kata measured it.',
     },
-    { kind: 'broken', id: 'incomplete', marks: ['guest log lost'], remedy: 'Look at the line: it is what the runtime said last.' },
+    {
+      kind: 'slow',
+      in: ['start'],
+      id: 'slow-dial',
+      span: 'agent: get ready',
+      above: duration(20_000_000_000),
+      stall: { from: 'agent serves', to: 'agent called', above: duration(1_000_000_000) },
+      remedy: 'Look at the guest ([hypervisor] enable_debug shows its console): it boots for so long, or it serves and the socket between it and the host (vhost-vsock) does not connect.',
+    },
+    { kind: 'lost', id: 'agent-log-lost', marks: ['guest log lost'], text: 'one line of the guest\'s console was longer than the shim reads (64 KiB): it reads none of the guest any more', remedy: 'Look at the last lines of the guest: what prints so long a line (agent.log=debug prints whole specifications) must be quieter.' },
+    { kind: 'normal', id: 'normal-warnings', marks: ['API asked'], text: '"clh.VmmPingGet API call failed" says that Cloud Hypervisor does not answer yet, every 10 ms, at every start', remedy: 'Look at what failed, not at these.' },
+    { kind: 'broken', id: 'incomplete', marks: [], remedy: 'Look at the line: it is what the runtime said last.' },
   ],
 
   // What Kata's own start-up tests measured until 3.30 (tests/metrics/time/launch_times.sh), as far as a log tells it.

@@ -21,7 +21,7 @@ type Mark =
   | 'create begun' | 'create answered' | 'create ended' | 'start begun' | 'start answered' | 'started' | 'io begun' | 'exec begun' | 'exec running' | 'kill begun' | 'kill ended' | 'delete begun' | 'delete ended'
   | 'exec delete begun' | 'exec delete ended' | 'shutdown begun' | 'shutdown ended'
   | 'configuration read' | 'network asked' | 'network known' | 'VM preparing' | 'VM starting' | 'VM started' | 'hypervisor launched' | 'QMP up' | 'QMP not up'
-  | 'agent dialled' | 'agent connected' | 'interface asked' | 'sandbox ready' | 'container undone' | 'workload exited' | 'VM stopping' | 'VM stopped' | 'lines dropped'
+  | 'agent dialled' | 'agent connected' | 'agent log refused' | 'interface asked' | 'sandbox ready' | 'container undone' | 'workload exited' | 'VM stopping' | 'VM stopped' | 'lines dropped'
   | 'kernel line' | AgentMark;
 
 const mark = (...when: When[]): MarkRule => ({ scheme: { any: when } });
@@ -67,6 +67,7 @@ export const runtime: Runtime<Mark> = {
           'VM started': ofCreate(at('virt-container', 'start vm')),
           'agent dialled': ofCreate(at('agent', 'begin to connect agent {url}')),
           'agent connected': ofCreate(at('agent', 'vsock: connected to Vsock { vsock_cid: {vsock}, port: 1024 }{attempts}', 'hybrid vsock: connected to {vsock}', 'remote sock: connected to {address}')),
+          'agent log refused': { ...at('agent', 'failed to connect agent-log, err: {error}'), tells: 'that the agent is silent, which is normal below its debug level' },
           'interface asked': { ...at('resource', 'update interface {interface}'), tells: 'when the guest can have been asked' },
           'sandbox ready': ofCreate(at('virt-container', 'oom watcher start')),
           'container undone': {
@@ -204,7 +205,18 @@ export const runtime: Runtime<Mark> = {
   findings: [
     { kind: 'caller', in: ['start'], id: 'caller-credit', share: 0.01, remedy: 'Look at the caller: what containerd or CRI-O does between create and start is outside of Kata.' },
     { kind: 'skew', in: ['start'], id: 'guest-clock-skew', above: duration(5_000_000), remedy: 'Compare guest and host times of this sandbox only after the shift. A guest that boots from an initrd has no chrony.' },
-    { kind: 'slow', in: ['start'], id: 'slow-dial', span: 'agent: dial', above: duration(20_000_000_000), remedy: 'Look at the guest: it boots, or its agent does not serve, while the shim dials ([hypervisor] enable_debug shows its console).' },
+    {
+      kind: 'slow',
+      in: ['start'],
+      id: 'slow-dial',
+      span: 'agent: dial',
+      above: duration(20_000_000_000),
+      stall: { from: 'agent serves', to: 'agent called', above: duration(1_000_000_000) },
+      remedy: 'Look at the guest ([hypervisor] enable_debug shows its console): it boots for so long, or it serves and the socket between it and the host (vhost-vsock) does not connect.',
+    },
+    { kind: 'lost', id: 'agent-log-lost', marks: ['agent log refused'], only: ['kernel line'], text: 'the shim could not connect to the agent\'s log: the guest is silent but for its console', remedy: 'See that the agent is of the shim\'s version and its log port (1025) is open.' },
+    { kind: 'lost', id: 'lines-dropped', marks: ['lines dropped'], text: 'runtime-rs dropped lines of its own: more came at once than its thread could write (128)', remedy: 'Log less: enable_debug of the part that you do not look at off.' },
+    { kind: 'normal', id: 'normal-warnings', marks: ['agent log refused'], text: '"failed to connect agent-log" is written at every start while [hypervisor] enable_debug is off', remedy: 'Look at what failed, not at these.' },
     {
       kind: 'verbose',
       in: ['start'],
@@ -213,7 +225,7 @@ export const runtime: Runtime<Mark> = {
       words: ['task service StartProcess(', 'rpc call from shim to agent'],
       remedy: 'Measure again with enable_debug off; full debug cost about 0.25 s of a start when Kata measured it.',
     },
-    { kind: 'broken', id: 'incomplete', marks: ['lines dropped'], remedy: 'Look at the line: it is what the runtime said last.' },
+    { kind: 'broken', id: 'incomplete', marks: [], remedy: 'Look at the line: it is what the runtime said last.' },
   ],
 
   // What Kata's own start-up tests measured until 3.30 (tests/metrics/time/launch_times.sh), as far as a log tells it.

@@ -10,6 +10,7 @@ import { backoffs } from './backoff.ts';
 import { broken } from './broken.ts';
 import { callers } from './caller.ts';
 import { gaps } from './gap.ts';
+import { lost, normal } from './lost.ts';
 import { missing } from './missing.ts';
 import { skews } from './skew.ts';
 import { slow, verbose } from './slow.ts';
@@ -73,6 +74,10 @@ function look(rule: FindingRule, facts: Facts): About[] {
       return slow(rule, facts);
     case 'verbose':
       return verbose(rule, facts);
+    case 'lost':
+      return lost(rule, facts);
+    case 'normal':
+      return normal(rule, facts);
     case 'broken':
       return broken(rule, facts);
     default:
