@@ -49,12 +49,16 @@ export function startsText(ledger: Ledger): string {
   return `${plural(total, 'start')}${total === 0 ? '' : ` (${parts.join(', ')})`}`;
 }
 
+/** A shim's line without a record in it: what it is about stood in the entry's fields. */
+const SHIM_TEXT = /(?:^|\s)kata\[\d+\]: (?!time=|\{)/;
+
 /** What a file that nobody understands may be, from its first lines; undefined: no idea. */
 export function guess(examples: readonly string[]): string | undefined {
   const text = examples.join('');
   const share = (pattern: RegExp): number => (text.match(pattern)?.length ?? 0) / Math.max(text.length, 1);
   if (share(/\0/g) > 0.3) return 'It looks like UTF-16: convert it first (iconv -f UTF-16 -t UTF-8).';
   if (share(/[\0-\x08\x0e-\x1f\ufffd]/g) > 0.1) return 'It looks like binary data.';
+  if (SHIM_TEXT.test(text)) return 'It looks like Kata\'s runtime-rs as a journal\'s text, which keeps none of its fields: read it with journalctl -o json -t kata (docs/kata.md).';
   return undefined;
 }
 

@@ -4,7 +4,7 @@
  */
 import { LAYERS } from '../model/layer.ts';
 import { EPISODES } from '../model/runtime.ts';
-import type { EpisodeName, EpisodeRule, MarkRule, MeasureRule, Runtime, SourceRule, When } from '../model/runtime.ts';
+import type { EpisodeName, EpisodeRule, MarkRule, MeasureRule, Runtime, SourceRule, VersionRule, When } from '../model/runtime.ts';
 import type { Entry, Syntax } from '../model/entry.ts';
 import type { FindingRule } from '../model/findings.ts';
 import type { Duration } from '../model/time.ts';
@@ -118,6 +118,7 @@ export interface CompiledRuntime {
   readonly keyed: boolean;
   readonly findings: readonly FindingRule[];
   readonly measures: readonly MeasureRule[];
+  readonly versions: readonly VersionRule[];
   readonly clock: {
     readonly after: readonly (readonly [host: Mark, guest: Mark])[];
     readonly late: number;
@@ -158,6 +159,7 @@ export function compile(runtime: Runtime): CompiledRuntime {
     around: runtime.around === true,
     keyed: runtime.sources.some(({ names }) => names.handle !== undefined || names.sandbox !== undefined),
     findings: runtime.findings ?? [],
+    versions: runtime.versions ?? [],
     measures: runtime.measures ?? [],
     clock: {
       after: (runtime.clock?.after ?? []).map(([host, guest]) => [markOf(host), markOf(guest)] as const),

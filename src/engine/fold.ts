@@ -18,6 +18,7 @@ import { foldPart, nameOf, schemeNames } from './part.ts';
 import type { FoldedPart } from './part.ts';
 import { containersOf, podDrafts } from './pod.ts';
 import { spansOf } from './spans.ts';
+import { versionOf } from './versions.ts';
 import { endOf, errorType, failureOf, lastOfAll, shortRun } from './whole.ts';
 import type { Whole } from './whole.ts';
 
@@ -33,6 +34,8 @@ export interface Details {
   readonly arranged: readonly Draft[];
   readonly failure: string | undefined;
   readonly measures: Attributes;
+  /** How old a runtime is, as far as its lines prove it. */
+  readonly version: string | undefined;
   readonly findings: readonly Finding[];
   /** Ids of findings by the draft that they are about. */
   readonly marked: ReadonlyMap<Draft, readonly string[]>;
@@ -68,6 +71,7 @@ export function fold(whole: Whole): Trace {
     arranged,
     failure,
     measures: folded.flatMap(({ episode: { runtime, rule }, resolved }) => (runtime.measures.length > 0 ? measuresOf(runtime, rule, resolved, arranged) : [])),
+    version: folded.map(({ episode: { runtime }, resolved }) => versionOf(runtime.versions, resolved.all)).find((one) => one !== undefined),
     findings: found.findings,
     marked: found.marked,
   };

@@ -13,7 +13,7 @@ export type Attribute = Attributes[number];
 /** In canonical order. */
 export const byName = ([a]: Attribute, [b]: Attribute): number => (a < b ? -1 : a > b ? 1 : 0);
 
-export function rootAttributes({ whole, arranged, gaps, last, rootLayer, findings, measures }: Details): Attributes {
+export function rootAttributes({ whole, arranged, gaps, last, rootLayer, findings, measures, version }: Details): Attributes {
   const { parts, core: { decision, runtime }, outcome } = whole;
   const [lead] = parts;
   const wall = arranged[0]?.end ?? 0;
@@ -41,6 +41,9 @@ export function rootAttributes({ whole, arranged, gaps, last, rootLayer, finding
   const exit = exitCode(whole);
   if (exit !== undefined && /^\d{1,3}$/.test(exit)) attributes.push(['process.exit.code', Number(exit)]);
   if (lead.subject !== lead.container) attributes.push(['shimtrace.sandbox', lead.subject]);
+  const exec = lead.rule.name === 'exec' ? parts.flatMap(({ events }) => events).find(({ holes }) => holes?.['xid'] !== undefined)?.holes?.['xid'] : undefined;
+  if (exec !== undefined) attributes.push(['shimtrace.exec_id', exec]);
+  if (version !== undefined) attributes.push(['shimtrace.version', version]);
   if (parts.length > 1 || lead.runtime.around) attributes.push(...calls(arranged, lead.container), ...credits(arranged));
   return attributes.sort(byName);
 }

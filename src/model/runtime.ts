@@ -147,6 +147,18 @@ export interface Runtime<M extends string = string> {
   readonly clock?: ClockRule<M>;
   readonly findings?: readonly FindingRule<M>[];
   readonly measures?: readonly MeasureRule<M>[];
+  readonly versions?: readonly VersionRule<M>[];
+}
+
+/** A mark that only some versions write, or write so: `hole` of it is there, is empty, or is no part of it. */
+export interface VersionRule<M extends string = string> {
+  readonly mark: M;
+  readonly hole?: string;
+  readonly is?: 'told' | 'empty' | 'absent';
+  /** Written by this version and later ones. */
+  readonly since?: string;
+  /** Written by versions before this one. */
+  readonly before?: string;
 }
 
 export const EPISODES = ['start', 'stop', 'exec'] as const;

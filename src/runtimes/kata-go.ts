@@ -265,6 +265,8 @@ export const runtime: Runtime<Mark> = {
     { kind: 'between', in: 'stop', name: 'shimtrace.kata.to_quit', from: ['exit published'], to: ['shutdown ended', 'hypervisor gone'] },
   ],
 
+  versions: [{ mark: 'exit published', since: '4.0' }],
+
   clock: {
     after: [['devices attached', 'agent creates'], ['start begun', 'agent starts it'], ['exec asked', 'agent execs']],
   },

@@ -59,7 +59,8 @@ export const runtime: Runtime<Mark> = {
       marks: {
         'kata-shim': {
           'create begun': request('CreateContainer(ContainerConfig { container_id: "{cid}"{rest}', 'create'),
-          'configuration read': ofCreate(mark({ msg: 'load configuration from: {path}', subsystem: 'root' })),
+          // Objects tell their level; of native entries it is journald's own field.
+          'configuration read': ofCreate(mark({ msg: 'load configuration from: {path}', subsystem: 'root' }, { msg: 'load configuration from: {path}', subsystem: 'root', level: '{level}' })),
           'VM preparing': ofCreate(at('hypervisor', 'Preparing {kind} VM')),
           'network asked': ofCreate(at('resource', 'get network entity from config {config}')),
           'network known': ofCreate(at('resource', 'network info {network}')),
@@ -234,6 +235,15 @@ export const runtime: Runtime<Mark> = {
     { kind: 'span', in: 'start', name: 'shimtrace.kata.in_kernel', span: 'guest: kernel boot' },
     { kind: 'less', in: 'start', name: 'shimtrace.kata.to_kernel', of: 'shimtrace.kata.to_workload', less: 'shimtrace.kata.in_kernel' },
     { kind: 'between', in: 'stop', name: 'shimtrace.kata.to_quit', from: ['workload exited'], to: ['shutdown ended', 'VM stopped'] },
+  ],
+
+  versions: [
+    { mark: 'configuration read', hole: 'level', is: 'told', before: '3.20' },
+    { mark: 'configuration read', hole: 'level', is: 'absent', since: '3.20' },
+    { mark: 'create ended', since: '3.28' },
+    { mark: 'started', since: '3.28' },
+    { mark: 'agent connected', hole: 'attempts', is: 'empty', since: '3.18', before: '3.31' },
+    { mark: 'agent connected', hole: 'attempts', is: 'told', since: '3.31' },
   ],
 
   clock: {
