@@ -5,6 +5,7 @@ import { systemClock } from './clock.ts';
 import { commands, containerd } from './doctor/commands.ts';
 import { Tree } from './doctor/check.ts';
 import type { Check, Diagnosis, Patient } from './doctor/check.ts';
+import { journal } from './doctor/journal.ts';
 import { files, kata, privateTmp, urunc } from './doctor/logs.ts';
 import { clock, disk, inotify, virtualization } from './doctor/machine.ts';
 import { backEnd, daemon, prometheus, state } from './doctor/service.ts';
@@ -12,6 +13,7 @@ import { daemonUser, groups } from './doctor/user.ts';
 import { chooseEndpoint, defaultEndpoint } from './endpoint.ts';
 import { EXIT } from './exit.ts';
 import type { ExitCode } from './exit.ts';
+import { journalsWanted } from './journals.ts';
 import { describeHost, environmentResource } from './host.ts';
 import { places } from './places.ts';
 import { loadRuntimes } from './runtimes.ts';
@@ -30,7 +32,7 @@ export interface DoctorFlags {
 }
 
 /** In the order in which one would look: does the runtime write, may we read, does the rest stand. */
-const HOST_CHECKS: readonly Check[] = [files, urunc, kata, containerd, privateTmp, groups, clock, inotify, virtualization, disk, state, daemon, commands, prometheus];
+const HOST_CHECKS: readonly Check[] = [files, urunc, kata, containerd, privateTmp, journal, groups, clock, inotify, virtualization, disk, state, daemon, commands, prometheus];
 
 /** `shimtrace doctor`: what stands in the way on this host, each with its remedy. 0: nothing; 1: a problem. */
 export async function doctor(flags: DoctorFlags): Promise<ExitCode> {
@@ -40,6 +42,7 @@ export async function doctor(flags: DoctorFlags): Promise<ExitCode> {
   const quiet = (): void => undefined;
   const patient: Patient = {
     tree, config, user: daemonUser(tree), folder: stateFolder(config, process.env), env: process.env,
+    journals: journalsWanted(config, runtimes),
     globs: places(config, runtimes, quiet).map(({ glob }) => glob),
   };
   const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);

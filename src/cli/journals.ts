@@ -15,7 +15,7 @@ import { EXIT, Stop } from './exit.ts';
 import { named } from './problem.ts';
 import type { KnownRuntime } from './runtimes.ts';
 
-interface Wanted {
+export interface JournalWanted {
   readonly selection: Selection;
   readonly runtime?: string | undefined;
   readonly scheme?: string | undefined;
@@ -27,7 +27,7 @@ interface Wanted {
 const ALL = 'all';
 
 /** What to follow. Stops for a selection that is none. */
-export function journalsWanted(config: Config, runtimes: readonly KnownRuntime[]): Wanted[] {
+export function journalsWanted(config: Config, runtimes: readonly KnownRuntime[]): JournalWanted[] {
   const writers = together(runtimes.flatMap(({ rule }) => rule.sources.map(writersOf)));
   if (config.sources.length > 0) {
     return config.sources.flatMap(({ journal, runtime, scheme }) => (journal === undefined ? [] : [{ selection: selectionOf(journal.join(',')), runtime, scheme, offered: false, writers }]));
@@ -46,7 +46,7 @@ function selectionOf(text: string): Selection {
 
 export interface JournalParts {
   readonly config: Config;
-  readonly wanted: readonly Wanted[];
+  readonly wanted: readonly JournalWanted[];
   readonly intake: Intake;
   readonly clock: Clock;
   readonly log: Log;
@@ -66,7 +66,7 @@ export class Journals {
   readonly #followers: readonly JournalFollower[];
   readonly #former: readonly JournalRecord[];
   readonly #log: Log;
-  readonly #wanted: readonly Wanted[];
+  readonly #wanted: readonly JournalWanted[];
 
   constructor({ config, wanted, intake, clock, log, records, onRead }: JournalParts) {
     const { machine } = storageOf({ units: [], identifiers: [], matches: [] });

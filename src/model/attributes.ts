@@ -2,6 +2,8 @@
  * What every span and every resource carries beside its own attributes. One place, so that the protobuf encoder and the
  * text and JSON renderers cannot disagree (design.md 4).
  */
+import { duration } from './time.ts';
+import type { Duration } from './time.ts';
 import type { Attributes, AttributeValue, Certainty, Credit, Span, SpanKind, Trace } from './trace.ts';
 
 type Pair = readonly [name: string, value: AttributeValue];
@@ -64,6 +66,12 @@ export function resourceAttributes(service: string, host: Attributes): Attribute
   ];
   return merge(own, [...host].sort(byName));
 }
+
+/**
+ * When a span ends for a back-end: Jaeger takes one without a length for an error, and of an episode of which one moment alone is known the root
+ * has none. The moment is a nanosecond long then.
+ */
+export const shownEnd = ({ parent, start, end }: Span): Duration => (parent === undefined && end <= start ? duration(start + 1) : end);
 
 const byName = (a: Pair, b: Pair): number => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0);
 

@@ -10,6 +10,7 @@ import { Tree, unitSetting } from '../../src/cli/doctor/check.ts';
 import type { Check, Diagnosis, Patient, User } from '../../src/cli/doctor/check.ts';
 import { commands, containerd } from '../../src/cli/doctor/commands.ts';
 import { files, kata, privateTmp, urunc } from '../../src/cli/doctor/logs.ts';
+import { journal } from '../../src/cli/doctor/journal.ts';
 import { clock, disk, inotify, virtualization } from '../../src/cli/doctor/machine.ts';
 import { prometheus, state } from '../../src/cli/doctor/service.ts';
 import { daemonUser, groups } from '../../src/cli/doctor/user.ts';
@@ -38,7 +39,7 @@ const USER: User = { name: 'shimtrace', uid: 990, gids: [990] };
 const GLOBS = ['/var/log/urunc/timestamps.log', '/tmp/urunc.zlog'];
 
 async function look(check: Check, more: Partial<Patient> = {}): Promise<string[]> {
-  const patient: Patient = { tree: new Tree(root.path), user: USER, config: defaultConfig, folder: '/var/lib/shimtrace', globs: GLOBS, env: {}, ...more };
+  const patient: Patient = { tree: new Tree(root.path), user: USER, config: defaultConfig, folder: '/var/lib/shimtrace', globs: GLOBS, journals: [], env: {}, ...more };
   return (await check.look(patient)).map((one: Diagnosis) => `${one.kind}: ${one.what}${one.kind === 'ok' ? '' : ` -> ${one.remedy}`}`);
 }
 
@@ -134,12 +135,60 @@ describe('groups', () => {
     put('/etc/group', 'adm:x:4:\nsystemd-journal:x:101:\nkvm:x:36:qemu,shimtrace\n');
     expect(daemonUser(new Tree(root.path))).toEqual({ name: 'shimtrace', uid: 990, gids: [991, 4, 101, 36] });
   });
-  test('ours, and the journal\'s', async () => {
+  test('ours', async () => {
     put('/etc/group', 'systemd-journal:x:101:\n');
-    mkdirSync(`${root.path}/var/log/journal`, { recursive: true });
-    expect(await look(groups)).toEqual([expect.stringMatching(/^warning: there is no group shimtrace/), expect.stringMatching(/^warning: shimtrace may not read the journal/)]);
+    expect(await look(groups)).toEqual([expect.stringMatching(/^warning: there is no group shimtrace/)]);
     put('/etc/group', 'shimtrace:x:990:ann,ben\nsystemd-journal:x:101:\n');
-    expect(await look(groups, { user: { ...USER, gids: [990, 101] } })).toEqual(['ok: members of shimtrace may look at starts: ann, ben', 'ok: shimtrace may read the journal']);
+    expect(await look(groups)).toEqual(['ok: members of shimtrace may look at starts: ann, ben']);
+  });
+});
+
+describe('the journal', () => {
+  const wanted = (offered: boolean, directory?: string): Partial<Patient> =>
+    ({ journals: [{ selection: { units: [], identifiers: [], matches: [], ...(directory !== undefined && { directory }) }, offered }] });
+  const [MINE, OTHER] = ['a'.repeat(32), 'b'.repeat(32)];
+  const host = (machine = MINE, place = '/var/log/journal'): void => {
+    put('/usr/bin/journalctl');
+    put('/etc/machine-id', `${MINE}\n`);
+    put('/etc/group', 'adm:x:4:\nsystemd-journal:x:101:\n');
+    put(`${place}/${machine}/system.journal`, '', 0o640);
+  };
+  const may: Partial<Patient> = { user: { ...USER, gids: [990, 101] } };
+
+  test('is not followed, or nobody asked for it and it is not there', async () => {
+    expect(await look(journal)).toEqual(['ok: not followed']);
+    expect(await look(journal, wanted(true))).toEqual(['ok: there is no journalctl on this host']);
+    put('/usr/bin/journalctl');
+    expect(await look(journal, wanted(true))).toEqual(['ok: there is no journal on this host']);
+  });
+  test('was asked for and is not there', async () => {
+    expect(await first(journal, wanted(false))).toMatch(/^problem: there is no journalctl to read journal with -> install systemd/);
+    put('/usr/bin/journalctl');
+    expect(await first(journal, wanted(false))).toMatch(/^problem: there is no journal: journal -> see that systemd-journald runs/);
+    expect(await first(journal, wanted(false, '/srv/j'))).toMatch(/^problem: there is no journal: \/srv\/j/);
+  });
+  test('may be read by the group, and by nobody else', async () => {
+    host();
+    expect(await look(journal, { ...wanted(false), ...may })).toEqual(['ok: shimtrace may read journal']);
+    expect(await look(journal, { ...wanted(false), user: { ...USER, gids: [990, 4] } })).toEqual(['ok: shimtrace may read journal']);
+    expect(await look(journal, wanted(false))).toEqual(['problem: shimtrace may not read journal -> usermod -aG systemd-journal shimtrace, then restart the daemon']);
+    expect(await first(journal, wanted(true))).toMatch(/^warning: shimtrace may not read journal/);
+  });
+  test('lies in memory only', async () => {
+    host(MINE, '/run/log/journal');
+    expect(await look(journal, { ...wanted(false), ...may })).toEqual([expect.stringMatching(/^warning: journal is kept in memory only: .* -> Storage=persistent/), 'ok: shimtrace may read journal']);
+  });
+  test('is another machine\'s', async () => {
+    host(OTHER);
+    expect(await first(journal, { ...wanted(false), ...may })).toBe(`problem: journal has journals of other machines only (${OTHER}), none of this one (${MINE}): they are not read -> name their folder: --journal /var/log/journal/MACHINE`);
+    expect(await first(journal, { ...wanted(false, '/var/log/journal'), ...may })).toMatch(/^warning: \/var\/log\/journal has journals of other machines only/);
+  });
+  test('a folder of files is read by whoever may read them', async () => {
+    host();
+    put('/srv/j/a.journal', '', 0o644);
+    expect(await look(journal, wanted(false, '/srv/j'))).toEqual(['ok: shimtrace may read /srv/j']);
+    chmodSync(`${root.path}/srv/j/a.journal`, 0o600);
+    expect(await first(journal, wanted(false, '/srv/j'))).toMatch(/^problem: shimtrace may not read \/srv\/j/);
   });
 });
 

@@ -161,7 +161,8 @@ function readable(any: Trace, s: Span, resource: ReadableSpan['resource']): Read
     spanContext: () => context(any.id, s.id),
     ...(s.parent === undefined ? {} : { parentSpanContext: context(any.id, s.parent) }),
     startTime: hrTime(any.at + BigInt(s.start)),
-    endTime: hrTime(any.at + BigInt(s.end)),
+    // Of one moment alone the root is a nanosecond long.
+    endTime: hrTime(any.at + BigInt(s.parent === undefined && s.end <= s.start ? s.start + 1 : s.end)),
     duration: [0, 0],
     status: s.error === undefined ? { code: 0 } : { code: 2, message: s.error },
     attributes: record(spanAttributes(any, s)),

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
+import type { JournalWanted } from '../journals.ts';
 
 export type Diagnosis =
   | { readonly kind: 'ok'; readonly what: string }
@@ -34,6 +35,7 @@ export interface Patient {
   readonly config: Config;
   /** State folder. */
   readonly folder: string;
+  readonly journals: readonly Pick<JournalWanted, 'selection' | 'offered'>[];
   /** Files and patterns that are followed. */
   readonly globs: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -45,6 +47,11 @@ export class Tree {
 
   constructor(root = '/') {
     this.#root = root;
+  }
+
+  /** It is the host that we run on. */
+  get ours(): boolean {
+    return this.#root === '/';
   }
 
   /** Where a path of the host lies for us. */

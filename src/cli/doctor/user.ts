@@ -13,7 +13,7 @@ interface Group {
 
 const lines = (tree: Tree, path: string): readonly (readonly string[])[] => (tree.read(path) ?? '').split('\n').filter((line) => line !== '').map((line) => line.split(':'));
 
-const groupsOf = (tree: Tree): readonly Group[] =>
+export const groupsOf = (tree: Tree): readonly Group[] =>
   lines(tree, '/etc/group').map(([name = '', , gid = '', members = '']) => ({ name, gid: Number(gid), members: members.split(',') }));
 
 /** The unit's user where the unit is installed, else whoever asks. */
@@ -31,17 +31,12 @@ export function daemonUser(tree: Tree): User {
 
 export const groups: Check = {
   name: 'groups',
-  look: ({ tree, user }) => {
+  look: ({ tree }) => {
     const all = groupsOf(tree);
     const answers = [];
     const own = all.find(({ name }) => name === 'shimtrace');
     if (own === undefined) answers.push(warning('there is no group shimtrace: only the daemon\'s own user and root may use ls, show and tail', 'groupadd --system shimtrace, then restart the daemon'));
     else answers.push(ok(`members of shimtrace may look at starts${own.members.some((name) => name !== '') ? `: ${own.members.join(', ')}` : ' (none yet: usermod -aG shimtrace USER)'}`));
-    const journal = all.filter(({ name }) => name === 'systemd-journal' || name === 'adm');
-    if (tree.exists('/run/log/journal') || tree.exists('/var/log/journal')) {
-      if (user.uid === 0 || journal.some(({ gid }) => user.gids.includes(gid))) answers.push(ok(`${user.name} may read the journal`));
-      else answers.push(warning(`${user.name} may not read the journal`, `usermod -aG systemd-journal ${user.name}, then restart the daemon`));
-    }
     return answers;
   },
 };

@@ -1,4 +1,4 @@
-import { resourceAttributes, scopeName, SPAN_KIND, spanAttributes, STATUS_ERROR } from '../../model/attributes.ts';
+import { resourceAttributes, scopeName, shownEnd, SPAN_KIND, spanAttributes, STATUS_ERROR } from '../../model/attributes.ts';
 import { tame } from '../../model/json.ts';
 import type { Duration } from '../../model/time.ts';
 import type { Attributes, AttributeValue, Link, Span, SpanEvent, Trace } from '../../model/trace.ts';
@@ -32,7 +32,7 @@ function spanJson(trace: Trace, span: Span): object {
     name: text(span.name),
     kind: SPAN_KIND[span.kind],
     startTimeUnixNano: moment(trace, span.start),
-    endTimeUnixNano: moment(trace, span.end),
+    endTimeUnixNano: moment(trace, shownEnd(span)),
     attributes: pairs(spanAttributes(trace, span)),
     ...(span.events.length === 0 ? {} : { events: span.events.map((event) => eventJson(trace, event)) }),
     ...(span.droppedEvents === 0 ? {} : { droppedEventsCount: span.droppedEvents }),

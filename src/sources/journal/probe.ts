@@ -52,19 +52,19 @@ export interface Storage {
   readonly volatile: boolean;
 }
 
-/** Where the entries of a selection lie. */
-export function storageOf({ directory, namespace }: Selection): Storage {
-  const machine = readMachine();
+/** Where the entries of a selection lie. @param at where a path of the host lies for us. */
+export function storageOf({ directory, namespace }: Selection, at = (path: string): string => path): Storage {
+  const machine = readMachine(at('/etc/machine-id'));
   const mark = namespace === undefined ? '' : `.${namespace}`;
-  const here = (place: string): string[] => folders(place).filter((name) => /^[0-9a-f]{32}/.test(name));
+  const here = (place: string): string[] => folders(at(place)).filter((name) => /^[0-9a-f]{32}/.test(name));
   const places = directory === undefined ? PLACES : [directory];
   const all = places.map(here);
-  const own = (at: number): boolean => machine !== undefined && (all[at] ?? []).includes(`${machine}${mark}`);
+  const own = (index: number): boolean => machine !== undefined && (all[index] ?? []).includes(`${machine}${mark}`);
   return { machine, machines: [...new Set(all.flat().map((name) => name.slice(0, 32)))], volatile: directory === undefined && !own(0) && own(1) };
 }
 
-function readMachine(): string | undefined {
-  return /^[0-9a-f]{32}/.exec(contentOf('/etc/machine-id'))?.[0];
+function readMachine(path: string): string | undefined {
+  return /^[0-9a-f]{32}/.exec(contentOf(path))?.[0];
 }
 
 /** Of this boot, as journald writes it. */
