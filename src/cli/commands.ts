@@ -71,11 +71,14 @@ export class Commands {
   constructor({ config, wanted, intake, clock, log, folder, records, onRead, onGap }: CommandParts) {
     const env = surroundings(process.env);
     this.names = wanted.filter(({ offered }) => !offered).map(({ about }) => about);
-    this.#followers = wanted.map((command) => new CommandFollower({
+    const former = records.filter(({ name }) => !wanted.some((command) => command.name === name));
+    // What they have told and nobody has acknowledged is sent all the same.
+    const left = former.filter(({ from, to }) => from < to).map(({ name }): Command => ({ name, about: `command ${name}, followed before`, argv: [], offered: false }));
+    this.#followers = [...wanted, ...left].map((command) => new CommandFollower({
       command, intake, clock, log, onRead, onGap, env, lateness: config.lateness.command, limit: config.limits.commandSpool,
       folder: join(folder, 'commands', command.name), record: records.find(({ name }) => name === command.name),
     }));
-    this.#former = records.filter(({ name }) => !wanted.some((command) => command.name === name)).slice(-MOST_FORMER);
+    this.#former = former.filter(({ from, to }) => from === to).slice(-MOST_FORMER);
   }
 
   start(): void {

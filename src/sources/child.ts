@@ -59,7 +59,8 @@ function killGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch (error) {
-    if (codeOf(error) !== 'ESRCH') throw error; // it has ended by itself
+    // It has ended by itself, or became another user's (sudo): that one ends when nobody reads what it writes.
+    if (codeOf(error) !== 'ESRCH' && codeOf(error) !== 'EPERM') throw error;
   }
 }
 

@@ -189,6 +189,7 @@ test('events of containerd are followed by themselves where it is, or by namespa
     tell(start(new Random(9), { generation: 'D', id: 'c'.repeat(64), at: now() }).map((one) => one.text));
     await until(20_000, () => sent().roots.size === 1, () => daemon.said);
     expect(calls()).toBe(`--address ${socket} events\n`);
+    expect(daemon.said).toContain('Watching events of containerd');
   });
   await life(['--events', 'k8s.io', '--events', 'moby'], async (daemon) => {
     await until(10_000, () => calls() !== '', () => daemon.said);

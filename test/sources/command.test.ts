@@ -286,6 +286,20 @@ test('a spool file that is none of ours is left out and said, and what it should
   expect(rig.log.find('command_hole')?.fields).toMatchObject({ from: 0, to: 4 });
 });
 
+test('of a command that is followed no more, what it told and nobody has acknowledged is read', async () => {
+  rig.start();
+  rig.tell('one', 'two');
+  await rig.lines('one', 'two');
+  if (rig.source !== undefined) rig.source.pin = 4;
+  const record = rig.record();
+  await rig.follower.stop();
+  rig.start(record, { command: { argv: [] } });
+  await rig.lines('two');
+  await until(() => rig.source?.state === 'end');
+  expect([rig.follower.running, rig.follower.absent, rig.follower.counters.restarts]).toEqual([false, true, 0]);
+  expect(rig.record()).toEqual({ ...record, from: 8 });
+});
+
 test('what keeps containerd\'s events from being listened to', async () => {
   const socket = rig.folder.at('c.sock');
   mkdirSync(rig.folder.at('bin'));

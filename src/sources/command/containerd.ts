@@ -11,7 +11,7 @@ import type { Problem } from '../report.ts';
 export const eventsCommand = (socket: string, namespaces: readonly string[]): string[] =>
   ['ctr', '--address', socket, 'events', ...namespaces.map((name) => `namespace=="${name}"`)];
 
-export const RIGHT = 'give the daemon\'s group the socket: in /etc/containerd/config.toml [grpc] gid = (its number), then restart containerd. Whoever may use the socket rules the host: see docs/install.md';
+const RIGHT = 'docs/events.md tells two ways: a unit of root\'s that writes the events to a file, or, as whoever may use the socket rules the host, a group for it ([grpc] gid)';
 
 /** What keeps `ctr events` from being run; undefined: nothing that can be seen. */
 export function eventsObstacle(where: string, socket: string, path: string): Problem | undefined {

@@ -56,7 +56,7 @@ export class CommandFollower {
   /** Reads what the last run left, and starts the command. */
   start(): void {
     if (this.#settings.record !== undefined) this.#open();
-    this.#launch();
+    if (!this.#isFormer) this.#launch();
   }
 
   /** Ends the command; what it has written is kept. */
@@ -112,9 +112,14 @@ export class CommandFollower {
     return this.#child !== undefined;
   }
 
-  /** Nobody asked for it, and it is not there. */
+  /** It is not followed: nobody asked for it and it is not there, or nobody asks for it any more. */
   get absent(): boolean {
-    return this.#settings.command.offered && this.#source === undefined && !this.running;
+    return this.#isFormer || (this.#settings.command.offered && this.#source === undefined && !this.running);
+  }
+
+  /** It is followed no more; what it has told is. */
+  get #isFormer(): boolean {
+    return this.#settings.command.argv.length === 0;
   }
 
   get counters(): Readonly<Record<'lines' | 'restarts' | 'gaps' | 'lost' | 'unsafe', number>> {
@@ -167,6 +172,7 @@ export class CommandFollower {
     if (obstacle !== undefined) return this.#fail(obstacle, this.#source === undefined ? undefined : this.#timing.look);
     this.#open();
     if (this.#began > 0) this.#counts.restarts += 1;
+    else this.#settings.log(command.offered ? 'info' : 'debug', 'command_followed', { command: this.name, text: `Watching ${command.about}` });
     this.#began = clock.steady();
     this.#silence.begun();
     const [program = '', ...args] = command.argv;
@@ -206,8 +212,9 @@ export class CommandFollower {
     const { log, command } = this.#settings;
     this.#failures += 1;
     const known = this.#problem?.kind === problem.kind && this.#problem.why === problem.why;
-    const quiet = known || (command.offered && this.#source === undefined && problem.kind === 'missing');
-    log(quiet ? 'debug' : 'warn', 'source_problem', { command: this.name, ...problem });
+    const offered = command.offered && this.#source === undefined;
+    const quiet = known || (offered && problem.kind === 'missing');
+    log(quiet ? 'debug' : offered ? 'info' : 'warn', 'source_problem', { command: this.name, ...problem });
     this.#problem = problem;
     this.#timer = setTimeout(() => this.#launch(), wait);
   }

@@ -9,7 +9,7 @@ export interface Command {
   readonly name: string;
   /** For people: what it tells. */
   readonly about: string;
-  /** The program and its arguments. */
+  /** The program and its arguments; none: it is followed no more, and only what it has told is read. */
   readonly argv: readonly string[];
   /** What keeps it from being run at all, looked at before each attempt. */
   readonly obstacle?: (() => Problem | undefined) | undefined;
