@@ -6,12 +6,13 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { tellerArgv } from '../support/commandrig.ts';
+import { CommandRig, tellerArgv } from '../support/commandrig.ts';
 import { Folder } from '../support/files.ts';
 import { spansOf } from '../support/otlp.ts';
 import { Random } from '../support/random.ts';
 import { Receiver } from '../support/receiver.ts';
 import { line, start } from '../support/uruncwriter.ts';
+import { canMount, SmallDisk } from './namespace.ts';
 import { Daemon, shimtraceAsync, until } from './program.ts';
 
 let folder: Folder;
@@ -202,4 +203,25 @@ test('events of containerd are followed by themselves where it is, or by namespa
   rmSync(socket, { force: true });
   await life(['--events'], async (daemon) => until(10_000, () => /events of containerd: containerd does not run/.test(daemon.said), () => daemon.said));
   expect((await shimtraceAsync('run', '--events', 'no/name', '--state-dir', folder.at('state'))).stderr).toContain('"no/name" is no namespace of containerd');
+});
+
+test.skipIf(!canMount)('a disk that is full in the middle of a line: every line is whole, those it did not take are counted, and it is used again when there is room (needs root and mounts)', { timeout: 60_000 }, async () => {
+  const rig = new CommandRig();
+  using disk = await SmallDisk.mount(rig.folder.at('small'), '128k');
+  const small = join(disk.path, 'spool');
+  rig.start(undefined, { folder: small, limit: 4 << 20 });
+  rig.tell('!flood 5000', 'last');
+  await until(20_000, () => rig.intake.lines.at(-1) === 'last', () => text(rig.log.entries.slice(-3)));
+  expect(rig.intake.lines.slice(0, -1)).toEqual(Array.from({ length: 5_000 }, (_, at) => `line ${at} ${'x'.repeat(40)}`));
+  expect(rig.log.entries.filter(({ event }) => event === 'command_spool_unwritable').map(({ fields }) => String(fields['text']))).toEqual([expect.stringContaining('the disk is full')]);
+  const { unsafe, lost } = rig.follower.counters;
+  expect([unsafe > 2_000, unsafe < 5_001, lost]).toEqual([true, true, 0]);
+  rig.record();
+  rig.follower.saved();
+  rig.ahead += 6_000;
+  rig.tell('room again');
+  await until(20_000, () => rig.intake.lines.at(-1) === 'room again', () => text(rig.log.entries.slice(-3)));
+  expect([rig.log.count('command_spool_writable_again'), rig.follower.counters.unsafe]).toEqual([1, unsafe]);
+  expect(readdirSync(small).map((name) => readFileSync(join(small, name), 'latin1'))).toEqual(['room again\n']);
+  await rig.dispose();
 });
