@@ -1,4 +1,5 @@
 import type { Ledger } from '../engine/ledger.ts';
+import type { Verdicts } from '../engine/verdicts.ts';
 import { printable } from '../engine/render/safe.ts';
 import type { SourceId } from '../model/source.ts';
 import type { Logger } from './logger.ts';
@@ -6,6 +7,9 @@ import { guess } from './tally.ts';
 
 /** So many lines of which none says anything are no accident. */
 const ENOUGH = 10;
+
+/** Why lines are left out that no runtime has looked at. */
+const LEFT_OUT_UNREAD: ReadonlySet<string> = new Set(['empty line', 'another program']);
 
 /** Tells once per file that it is followed for nothing: a tracer that reads and understands nothing must not look healthy. */
 export class SilenceWatch {
@@ -20,7 +24,7 @@ export class SilenceWatch {
 
   look(): void {
     for (const { id, info, verdicts } of this.#ledger.readings()) {
-      if (info.journal === true || verdicts.events > 0 || verdicts.lines < ENOUGH || this.#told.has(id)) continue;
+      if (info.journal === true || isKnown(verdicts) || verdicts.lines < ENOUGH || this.#told.has(id)) continue;
       this.#told.add(id);
       const [example] = verdicts.examples;
       const shown = example === undefined ? '' : ` The first: ${printable(example, 120)}`;
@@ -32,3 +36,6 @@ export class SilenceWatch {
     }
   }
 }
+
+/** Lines that were left out for what they say are understood, too: containerd tells of images for long before it starts anything. */
+const isKnown = ({ events, ignored }: Verdicts): boolean => events > 0 || [...ignored.keys()].some((name) => !LEFT_OUT_UNREAD.has(name));
