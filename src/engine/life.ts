@@ -1,4 +1,5 @@
 /** The life of one sandbox or container: its episodes under way and what is remembered of those that are settled. */
+import type { EpisodeName } from '../model/runtime.ts';
 import type { SourceKey } from '../model/source.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledEpisode, CompiledRuntime } from './compile.ts';
@@ -88,8 +89,8 @@ export class Life {
     if (known !== undefined) return this.#add(known, event, source);
     if (this.runtime.keyed) {
       if (this.#isLate(event)) this.disordered = true;
-      const before = this.#settledBefore(event);
-      if (before !== undefined && event.time <= before.until && (before.episode ?? 'start') === rule.name) return counted(covers(before.extents, source, event.offset) ? 'replayed' : 'late');
+      const before = this.#settledBefore(event, rule.name);
+      if (before !== undefined && event.time <= before.until) return counted(covers(before.extents, source, event.offset) ? 'replayed' : 'late');
       const under = goesOn(this.#open, rule, event, container);
       if (under !== undefined) return this.#extend(under, event, source);
     }
@@ -156,10 +157,10 @@ export class Life {
     return this.#begin(this.runtime.start, inside && (!this.runtime.keyed || continues(this.runtime, event)) ? 'inside' : 'stray', event, source);
   }
 
-  /** The latest settled episode that the line may be late for. */
-  #settledBefore({ time, container, handle }: Event): Tombstone | undefined {
+  /** The latest settled episode that the line may be late for; an opener (`kind`) is late for those that it could have opened: a task starts again while its stop goes on. */
+  #settledBefore({ time, container, handle }: Event, kind?: EpisodeName): Tombstone | undefined {
     if (this.#settled.length === 0) return undefined;
-    if (!this.runtime.keyed || handle === undefined) return this.#settled.findLast((tombstone) => tombstone.opened <= time);
+    if (!this.runtime.keyed || handle === undefined) return this.#settled.findLast((tombstone) => tombstone.opened <= time && (kind === undefined || (tombstone.episode ?? 'start') === kind));
     const own = this.#settled.findLast((tombstone) => tombstone.opened <= time && time <= tombstone.until && tombstone.handles?.includes(handle) === true);
     // Another process of a container that it was about, later.
     return own ?? this.#settled.findLast((tombstone) => time > tombstone.until && container !== undefined && tombstone.containers?.includes(container) === true);

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { KATA1, KATA_GO, KATA_RS, RUNC, URUNC, printed, tracesOf } from '../support/ledger.ts';
+import { EVENTS, KATA1, KATA_GO, KATA_RS, RUNC, URUNC, printed, tracesOf } from '../support/ledger.ts';
 import type { LogFile } from '../support/ledger.ts';
 import { golden } from '../support/golden.ts';
 
@@ -21,13 +21,15 @@ function logsOf(name: string): LogFile[] {
   return paths.map((path, rank) => ({ log: readFileSync(`${FIXTURES}${name}/${path}`), key: `/${name.split('/')[0]}/${path}`, rank, fresh: rank === 0 }));
 }
 
+const RUNTIMES = [EVENTS, KATA1, KATA_GO, KATA_RS, RUNC, URUNC];
+
 test('there are cases', () => {
   expect(CASES.length).toBeGreaterThan(10);
 });
 
 describe.each(CASES)('%s', (name) => {
   const logs = logsOf(name);
-  const runtimes = [name.startsWith('kata-1/') ? KATA1 : name.startsWith('kata-go/') ? KATA_GO : name.startsWith('kata-rs/') ? KATA_RS : name.startsWith('runc/') ? RUNC : URUNC];
+  const runtimes = RUNTIMES.filter((runtime) => name.startsWith(`${runtime.name}/`));
 
   test('gives its trace.txt', () => {
     const path = `${FIXTURES}${name}/trace.txt`;
