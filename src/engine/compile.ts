@@ -50,6 +50,9 @@ export interface Spelling {
   /** May be one of the marks that complete an episode, in some scheme. */
   readonly mayComplete: boolean;
   readonly renews: boolean;
+  /** As in MarkRule. */
+  readonly turn: MarkRule['turn'];
+  readonly ofOnlyStart: boolean;
   /** Where the line names somebody otherwise than its source does. */
   readonly names: CompiledNames | undefined;
 }
@@ -69,6 +72,8 @@ export interface CompiledSource {
   readonly identifiers: readonly string[];
   readonly writers: Writers;
   readonly paths: readonly PathTemplate[];
+  /** Other programs write under these too. */
+  readonly shared: boolean;
   /** For lines of a process that are no marks; undefined: its lines have no process. */
   readonly alive: Spelling | undefined;
   match(entry: Entry): Match;
@@ -77,13 +82,20 @@ export interface CompiledSource {
 /** Per scheme and component: the marks in the order in which that process writes them. */
 export type Columns = readonly (readonly Mark[])[];
 
+/** A request with what answers it, and how long that is waited for; undefined: as long as for anything. */
+export interface Answer {
+  readonly request: Mark;
+  readonly answers: readonly Mark[];
+  readonly patience: Duration | undefined;
+}
+
 export interface CompiledEpisode {
   readonly name: EpisodeName;
   readonly rule: EpisodeRule;
   readonly until: readonly Mark[];
   /** By mark: the hole or field with the reason why it failed. */
   readonly fails: ReadonlyMap<Mark, string>;
-  readonly answers: readonly (readonly [request: Mark, answer: Mark])[];
+  readonly answers: readonly Answer[];
   /** By mark that fails nothing: the hole or field with a better reason. */
   readonly because: ReadonlyMap<Mark, string>;
   readonly nothing: { readonly exactly: ReadonlySet<Mark>; readonly some?: true; readonly name: string; readonly runtime?: string } | undefined;
@@ -237,6 +249,7 @@ function compileSource(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkO
     identifiers: rule.identifiers ?? [],
     writers: writersOf(rule),
     paths: (rule.paths ?? []).map(pathTemplate),
+    shared: rule.shared === true,
     alive,
     match: (entry) => table.match(entry),
   };
@@ -256,6 +269,8 @@ function aliveOf(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkOf, ind
     loose: true,
     mayComplete: false,
     renews: false,
+    turn: undefined,
+    ofOnlyStart: false,
     names: undefined,
   };
 }
@@ -289,6 +304,8 @@ function spell(runtime: CompiledRuntime, rule: SourceRule, { when, rule: mark, m
     loose: known.every((one) => one.loose),
     mayComplete: runtime.episodes.some((episode) => episode.rule.until.some((name) => names.has(name)) || known.some((one) => episode.fails.has(one))),
     renews: mark.renews === true,
+    turn: mark.turn,
+    ofOnlyStart: mark.ofOnlyStart === true,
     names: mark.names && compileNames(mark.names),
   };
 }

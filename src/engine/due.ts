@@ -29,7 +29,29 @@ export function hasPassed(episode: OpenEpisode, { behind, atEnd }: Frontier, now
 
 /** When the last of the sources at their end has passed the episode's due time, on the monotonic clock; undefined: all have, by what they tell. */
 export function dueAt(episode: OpenEpisode, { atEnd }: Pick<Frontier, 'atEnd'>): Steady | undefined {
-  let latest: Duration | undefined;
-  for (const [lateness, told] of atEnd) if ((told === 'nowhere' || told <= episode.due) && (latest === undefined || lateness > latest)) latest = lateness;
+  const latest = latestOf(episode.due, atEnd);
   return latest === undefined ? undefined : steady((episode.written ?? 0) + (between(episode.since, episode.due) + latest) / 1e6);
+}
+
+/** When a line was written that was met just now: one that is read late, when it says. */
+export const writtenAt = (time: Nanos, wall: Nanos, now: Steady): Steady => steady(now - Math.max(0, between(time, wall) / 1e6));
+
+/** Whether nothing can come before a line of this time any more, which was written then. */
+export function isPassed(time: Nanos, written: Steady, { behind, atEnd }: Frontier, now: Steady): boolean {
+  if (behind === 'nowhere' || (behind !== undefined && behind <= time)) return false;
+  const due = passedAt(time, written, atEnd);
+  return due === undefined || now + TIMER_MS >= due;
+}
+
+/** When all sources at their ends have passed such a line, on the monotonic clock; undefined: they have, by what they tell. */
+export function passedAt(time: Nanos, written: Steady, atEnd: Frontier['atEnd']): Steady | undefined {
+  const latest = latestOf(time, atEnd);
+  return latest === undefined ? undefined : steady(written + latest / 1e6);
+}
+
+/** How late the latest of those may be that have not passed this moment by what they tell. */
+function latestOf(moment: Nanos, atEnd: Frontier['atEnd']): Duration | undefined {
+  let latest: Duration | undefined;
+  for (const [lateness, told] of atEnd) if ((told === 'nowhere' || told <= moment) && (latest === undefined || lateness > latest)) latest = lateness;
+  return latest;
 }

@@ -12,7 +12,7 @@ export function compileEpisode(runtime: Runtime, name: EpisodeName, rule: Episod
     rule,
     until: rule.until.map(markOf),
     fails: reasons(rule.fails, markOf),
-    answers: (rule.answers ?? []).map(([request, answer]) => [markOf(request), markOf(answer)] as const),
+    answers: (rule.answers ?? []).map(([request, answer, patience]) => ({ request: markOf(request), answers: (typeof answer === 'string' ? [answer] : answer).map(markOf), patience })),
     because: reasons(rule.because, markOf),
     nothing: rule.nothing && { ...rule.nothing, exactly: new Set(rule.nothing.exactly.map(markOf)) },
     another: rule.another && { ...rule.another, shows: markOf(rule.another.shows) },

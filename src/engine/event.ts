@@ -17,8 +17,8 @@ export interface Event {
   readonly line: string;
   /** Which container of its life; undefined: the sandbox itself, or not yet known. */
   container: string | undefined;
-  /** The process (or request) that wrote it. */
-  readonly handle: string | undefined;
+  /** The process (or request) that wrote it. Of a request that took its turn: what it does and for whom, once that is known. */
+  handle: string | undefined;
   /** A process by another name, which this line tells: the exec whose shim will speak of it. */
   readonly also: string | undefined;
   /** The boot of the host that it was written in, where its carrier vouches for that: processes of two boots are two. */
@@ -115,7 +115,7 @@ export class ToldEvent implements Event {
   readonly spelling: Spelling;
   readonly holes: Holes | undefined;
   container: string | undefined;
-  readonly handle: string | undefined;
+  handle: string | undefined;
   readonly also: string | undefined;
   readonly boot: string | undefined;
   readonly command: string | undefined;

@@ -1,5 +1,6 @@
 /** From a line that says something to the episode it belongs to. */
-import type { CompiledRuntime } from './compile.ts';
+import type { Duration, Nanos, Steady } from '../model/time.ts';
+import type { CompiledRuntime, Spelling } from './compile.ts';
 import { inOrder } from './event.ts';
 import type { Event } from './event.ts';
 import type { Life } from './life.ts';
@@ -9,7 +10,14 @@ import type { OpenEpisode } from './open.ts';
 import type { Count, LedgerOptions } from './options.ts';
 import type { Reading } from './reading.ts';
 import type { Named } from './whom.ts';
-import type { Sources } from './sources.ts';
+import type { Frontier, Sources } from './sources.ts';
+import type { Deciding } from './turns.ts';
+
+/** How long a request is waited for: as its own rule says, else as everything is. */
+function patienceFor({ episodes }: CompiledRuntime, { agreed }: Spelling, usual: Duration): Duration {
+  for (const { answers } of episodes) for (const { request, patience } of answers) if (request === agreed && patience !== undefined) return patience;
+  return usual;
+}
 
 interface With {
   readonly lives: Lives;
@@ -42,14 +50,70 @@ export class Gathering {
   line(event: Event, named: Named, runtime: CompiledRuntime, reading: Reading): boolean {
     if (!runtime.keyed) return event.container !== undefined && this.#gather(event, event.container, runtime, reading);
     if (!this.#isName(event.container) || !this.#isName(named.sandbox)) return false;
+    if (event.spelling.turn !== undefined) this.#with.lives.turnsOf(runtime).add(event, named);
+    else this.#known(event, named, runtime, reading);
+    return true;
+  }
+
+  /** It is decided of which request a line is, or it has none to wait for. */
+  #known(event: Event, named: Named, runtime: CompiledRuntime, reading: Reading): void {
     const keys = this.#with.lives.keysOf(runtime);
     const subject = keys.resolve(event, named);
-    if (subject === undefined) return true;
+    if (subject === undefined) return;
     const { joins, released } = keys;
     if (joins !== undefined) this.#join(runtime, joins, subject);
     if (released === undefined) this.#gather(event, subject, runtime, reading);
     else this.again(released, subject, runtime);
-    return true;
+  }
+
+  /** Lines that take their turn, as far as every source has passed them. */
+  decide({ frontierOf, now, wall }: { readonly frontierOf: (runtime: CompiledRuntime) => Frontier; readonly now: Steady; readonly wall: Nanos }): void {
+    const { options, sources, count } = this.#with;
+    for (const [runtime, turns] of this.#with.lives.turns()) {
+      if (turns.idle) continue;
+      turns.decide({
+        frontier: frontierOf(runtime),
+        now,
+        wall,
+        patience: ({ spelling }) => patienceFor(runtime, spelling, options.patience),
+        only: (event) => this.#onlyStart(runtime, event),
+        emit: (event, named) => {
+          const reading = sources.get(event.source);
+          if (reading !== undefined && this.#isName(event.container)) this.#known(event, named, runtime, reading);
+        },
+        count,
+      });
+    }
+  }
+
+  /** The only start under way at this moment. */
+  #onlyStart(runtime: CompiledRuntime, { time }: Event): ReturnType<Deciding['only']> {
+    let found: OpenEpisode | undefined;
+    let several = this.#with.lives.turnsOf(runtime).unnamed(time) > 0;
+    for (const episode of this.#with.open) {
+      if (episode.rule !== runtime.start || episode.kind === 'stray' || episode.opened > time) continue;
+      if (episode.changed) episode.evaluate(this.#with.options);
+      if (episode.due < time) continue;
+      several ||= found !== undefined;
+      found = episode;
+    }
+    if (several) return { count: 'of_several_starts' };
+    return found === undefined ? { count: 'of_no_start' } : { subject: found.subject };
+  }
+
+  /** Whether a request in this sandbox that began while the start went on is not answered yet: its container belongs to it. */
+  awaits({ runtime, rule, subject, due }: OpenEpisode): boolean {
+    return rule.rule.pod !== undefined && this.#with.lives.turnsOf(runtime).awaits(subject, due);
+  }
+
+  /** When the first line may have its turn. */
+  nextTurn(frontierOf: (runtime: CompiledRuntime) => Frontier): Steady | undefined {
+    let next: Steady | undefined;
+    for (const [runtime, turns] of this.#with.lives.turns()) {
+      const due = turns.next(frontierOf(runtime));
+      if (due !== undefined && (next === undefined || due < next)) next = due;
+    }
+    return next;
   }
 
   /** What was taken for a life of its own is part of another: a container of its sandbox, a VM that got its sandbox. */

@@ -3,6 +3,7 @@ import { after } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledEpisode, CompiledRuntime, Mark } from './compile.ts';
 import type { Event } from './event.ts';
+import { exchangesIn } from './exchanges.ts';
 import { meaning } from './scheme.ts';
 import type { Outcome } from '../model/trace.ts';
 
@@ -53,27 +54,19 @@ export function partsOf(rule: CompiledEpisode, events: readonly Event[]): Part[]
   return parts;
 }
 
-/** When all containers that started within it had started or failed; undefined: one has not. */
+/** When all containers that started within it had started or failed, and all that was asked for the whole of them was answered; undefined: one has not. */
 export function reachOf(rule: CompiledEpisode, events: readonly Event[], settle: Duration): Nanos | undefined {
+  const parts: Pick<Part, 'opened' | 'end'>[] = partsOf(rule, events);
+  for (const { asked, answered } of exchangesIn(rule, events)) if (asked.container === undefined) parts.push({ opened: asked.time, end: answered });
+  parts.sort((a, b) => (a.opened < b.opened ? -1 : a.opened > b.opened ? 1 : 0));
   let reach: Nanos | undefined;
   let waits = false;
-  for (const part of partsOf(rule, events)) {
+  for (const part of parts) {
     if (!waits && reach !== undefined && part.opened > after(reach, settle)) break;
     if (part.end === undefined) waits = true;
     else if (reach === undefined || part.end.time > reach) reach = part.end.time;
   }
   return waits ? undefined : reach;
-}
-
-/** The last line of an episode without an end of its own before its processes fell silent for `settle`. */
-export function quiet(events: readonly Event[], opened: Nanos, settle: Duration): Nanos {
-  let last = opened;
-  for (const event of events) {
-    if (event.handle === undefined && event.time > opened) continue;
-    if (event.time > after(last, settle)) break;
-    if (event.time > last) last = event.time;
-  }
-  return last;
 }
 
 function rests(runtime: CompiledRuntime, { rests: rule }: CompiledEpisode, events: readonly Event[], scheme: number): boolean {
@@ -106,16 +99,8 @@ function worst(runtime: CompiledRuntime, rule: CompiledEpisode, events: readonly
 }
 
 /** The answers that requests of its handles still wait for. */
-export function unanswered({ answers }: CompiledEpisode, events: readonly Event[]): Mark[] {
-  return answers.filter(([request, answer]) => {
-    const open = new Set<string | undefined>();
-    for (const { spelling, handle } of events) {
-      if (spelling.agreed === request) open.add(handle);
-      else if (spelling.agreed === answer) open.delete(handle);
-    }
-    return open.size > 0;
-  }).map(([, answer]) => answer);
-}
+export const unanswered = (rule: CompiledEpisode, events: readonly Event[]): Mark[] =>
+  exchangesIn(rule, events).flatMap(({ rule: { answers: [answer] }, answered }) => (answered === undefined && answer !== undefined ? [answer] : []));
 
 /** The name under which an episode that is none is counted (urunc: handed-to-runc); undefined: it is one. */
 export function nothing({ nothing: rule, another, until }: CompiledEpisode, events: readonly Event[], schemes: readonly number[]): string | undefined {

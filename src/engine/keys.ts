@@ -44,7 +44,8 @@ export class Keys {
 
   /** @returns whose life it is; undefined: it waits. Made for every line: what else it found is told by `joins` and `released`. */
   resolve(event: Event, named: Named): string | undefined {
-    const use = event.handle === undefined ? undefined : this.#use(event.handle, event);
+    // What took its turn knows by now whose it is; its handle is another's next time.
+    const use = event.handle === undefined || event.spelling.turn !== undefined ? undefined : this.#use(event.handle, event);
     if (use !== undefined) {
       use.container ??= event.container;
       use.sandbox ??= named.sandbox;

@@ -144,9 +144,10 @@ export class Ledger implements Intake {
     const frontierOf = this.#frontiers(wall);
     const settled: Settlement[] = [];
     this.unsettled = 0;
+    this.#gathering.decide({ frontierOf, now, wall });
     const due = (episode: OpenEpisode): boolean => {
       if (episode.changed) look(episode, this.#waiting, wall, now, this.#sources);
-      return episode.cut !== undefined || hasPassed(episode, frontierOf(episode.runtime), now);
+      return episode.cut !== undefined || (hasPassed(episode, frontierOf(episode.runtime), now) && !this.#gathering.awaits(episode));
     };
     for (const episode of this.#open) {
       if (!due(episode)) continue;
@@ -162,8 +163,8 @@ export class Ledger implements Intake {
 
   /** The earliest moment at which `settle` may find something without a further line; undefined: nothing is under way. */
   nextDue(clock: Clock): Steady | undefined {
-    let next: Steady | undefined;
     const frontierOf = this.#frontiers(clock.now());
+    let next = this.#gathering.nextTurn(frontierOf);
     for (const episode of this.#open) {
       // Its time has come, and that of what it waits for has not.
       if (episode.heldBy !== undefined && !episode.changed && (episode.heldBy === 'unnamed' || this.#open.has(episode.heldBy))) continue;

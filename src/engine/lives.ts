@@ -5,7 +5,9 @@ import { Keys } from './keys.ts';
 import { Life } from './life.ts';
 import type { OpenEpisode } from './open.ts';
 import type { Count } from './options.ts';
+import { leastOf } from './sources.ts';
 import type { Frontier } from './sources.ts';
+import { Turns } from './turns.ts';
 
 /** containerd allows 76 letters, digits and `._-`, others less; runc also `+`. */
 const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.+:-]{0,127}$/;
@@ -13,6 +15,7 @@ const CONTAINER_ID = /^[A-Za-z0-9][A-Za-z0-9_.+:-]{0,127}$/;
 interface Known {
   readonly lives: Map<string, Life>;
   readonly keys: Keys;
+  readonly turns: Turns;
 }
 
 /** All lives there are, by runtime and by container or sandbox. */
@@ -20,7 +23,7 @@ export class Lives {
   readonly #known: ReadonlyMap<CompiledRuntime, Known>;
 
   constructor(runtimes: readonly CompiledRuntime[]) {
-    this.#known = new Map(runtimes.map((runtime) => [runtime, { lives: new Map<string, Life>(), keys: new Keys() }]));
+    this.#known = new Map(runtimes.map((runtime) => [runtime, { lives: new Map<string, Life>(), keys: new Keys(), turns: new Turns() }]));
   }
 
   /** The subject's life, begun if need be; undefined for a name that nothing can have. */
@@ -51,14 +54,31 @@ export class Lives {
 
   /** @throws Error for a runtime that is not one of these. */
   keysOf(runtime: CompiledRuntime): Keys {
+    return this.#knownOf(runtime).keys;
+  }
+
+  /** As keysOf. */
+  turnsOf(runtime: CompiledRuntime): Turns {
+    return this.#knownOf(runtime).turns;
+  }
+
+  /** Those with lines that take their turn. */
+  *turns(): Iterable<readonly [CompiledRuntime, Turns]> {
+    for (const [runtime, { turns }] of this.#known) yield [runtime, turns];
+  }
+
+  #knownOf(runtime: CompiledRuntime): Known {
     const known = this.#known.get(runtime);
     if (known === undefined) throw new Error(`runtime ${runtime.name} is not among the ledger's`);
-    return known.keys;
+    return known;
   }
 
   /** Lines of processes of which it is not known yet whom they serve. */
   *waiting(): Iterable<Event> {
-    for (const { keys } of this.#known.values()) yield* keys.waiting();
+    for (const { keys, turns } of this.#known.values()) {
+      yield* keys.waiting();
+      yield* turns.waiting();
+    }
   }
 
   /** Gives up on lines that waited too long for a name, and counts them. */
@@ -77,14 +97,6 @@ export class Lives {
   tidy(life: Life): void {
     if (life.idle) this.#known.get(life.runtime)?.lives.delete(life.subject);
   }
-}
-
-/** Where the sources stand: those with unread lines say it, where there are any. */
-function leastOf({ behind, atEnd }: Frontier): Frontier['behind'] {
-  if (behind !== undefined) return behind;
-  let least: Frontier['behind'];
-  for (const told of atEnd.values()) if (told === 'nowhere' || least === undefined || (least !== 'nowhere' && told < least)) least = told;
-  return least;
 }
 
 export const isContainerId = (text: string): boolean => CONTAINER_ID.test(text);

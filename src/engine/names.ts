@@ -12,11 +12,12 @@ export interface CompiledNames {
   readonly answered: boolean;
   readonly alias: Name | undefined;
   readonly command: Name | undefined;
+  readonly otherwise: Name | undefined;
 }
 
 const compileName = (text: string | undefined): Name | undefined => (text === undefined ? undefined : nameTemplate(text));
 
-export const compileNames = ({ container, sandbox, handle, also, answer, alias, command }: Names): CompiledNames => ({
+export const compileNames = ({ container, sandbox, handle, also, answer, alias, command, otherwise }: Names): CompiledNames => ({
   container: compileName(container),
   sandbox: compileName(sandbox),
   handles: (handle === undefined ? [] : typeof handle === 'string' ? [handle] : handle).map(nameTemplate),
@@ -24,4 +25,5 @@ export const compileNames = ({ container, sandbox, handle, also, answer, alias, 
   answered: answer !== undefined,
   alias: compileName(alias),
   command: compileName(command),
+  otherwise: compileName(otherwise),
 });

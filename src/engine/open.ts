@@ -4,7 +4,8 @@ import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { CompiledEpisode, CompiledRuntime, Spelling } from './compile.ts';
 import { mayBeSameBoot, PlainEvent, sortEvents } from './event.ts';
 import type { Event } from './event.ts';
-import { completion, quiet, reachOf } from './judge.ts';
+import { exchangesIn, patienceOf, quiet } from './exchanges.ts';
+import { completion, reachOf } from './judge.ts';
 import { decide } from './scheme.ts';
 import type { Decision } from './scheme.ts';
 import type { Holes } from './template.ts';
@@ -15,6 +16,8 @@ const LONGEST = duration(600_000_000_000);
 /** More events than any honest start has, unless the runtime asks for more: what goes beyond is cut, marked and counted. */
 export const MOST_EVENTS = 1_024;
 const BEGUN: ReadonlyMap<string, string | undefined> = new Map();
+
+const longer = (a: Duration, b: Duration): Duration => (a > b ? a : b);
 
 /**
  * start: begun by an opener. continuation: the rest of a start that was settled as created or incomplete.
@@ -183,8 +186,9 @@ export class OpenEpisode {
     const settle = duration(Math.max(rule.settle ?? waiting.settle, undone?.within ?? 0));
     this.over = this.events.some(({ spelling: { agreed } }) => agreed !== undefined && (agreed === undone?.by || this.rule.fails.has(agreed)));
     if (rule.until.length === 0) return this.#evaluateQuiet(settle);
-    const patience = rule.patience ?? waiting.patience;
-    const within = this.#withoutGap(patience);
+    const usual = rule.patience ?? waiting.patience;
+    const exchanges = exchangesIn(this.rule, this.events);
+    const within = this.#withoutGap(longer(usual, patienceOf(exchanges)));
     const mayEnd = this.previous !== undefined || this.#completers >= (this.rule.fails.size > 0 ? 1 : rule.until.length);
     const end = mayEnd ? this.#completedAt(within, settle) : undefined;
     this.complete = end !== undefined;
@@ -195,23 +199,24 @@ export class OpenEpisode {
     }
     this.#lastWithin = within.findLast((event) => !event.spelling.loose)?.time ?? this.opened;
     this.since = this.#lastWithin;
-    this.due = after(this.#lastWithin, this.over ? settle : patience);
+    this.due = after(this.#lastWithin, this.over ? settle : longer(usual, patienceOf(exchanges.filter(({ answered }) => answered === undefined))));
   }
 
   /** Without a mark that ends it: it is over when its processes have been quiet for long enough. */
   #evaluateQuiet(settle: Duration): void {
     this.complete = true;
-    this.due = after(quiet(this.events, this.opened, settle), settle);
+    this.due = quiet(this.events, this.opened, settle, exchangesIn(this.rule, this.events)).over;
   }
 
   /** Log time after which a line belongs to something else: the same for whoever reads these lines, whenever. */
   #withoutGap(patience: Duration): readonly Event[] {
     const whole = between(this.opened, this.last);
-    if (whole <= patience && whole <= LONGEST) return this.events;
+    const longest = longer(LONGEST, patience);
+    if (whole <= patience && whole <= longest) return this.events;
     let last = this.opened;
     for (const [at, event] of this.events.entries()) {
       if (event.spelling.loose) continue;
-      if (between(last, event.time) > patience || between(this.opened, event.time) > LONGEST) return this.events.slice(0, at);
+      if (between(last, event.time) > patience || between(this.opened, event.time) > longest) return this.events.slice(0, at);
       last = event.time;
     }
     return this.events;

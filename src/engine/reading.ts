@@ -26,6 +26,8 @@ const MOST_REFUSED = 20;
 const EXAMPLE_LENGTH = 200;
 /** Refusals that say no more than that the line is written otherwise: another syntax' reason says more. */
 const FOREIGN: ReadonlySet<Refusal> = new Set(['not-json', 'not-logfmt']);
+/** As these, of a line that is an object of some other kind. */
+const NOT_THEIRS: ReadonlySet<Refusal> = new Set([...FOREIGN, 'no-time']);
 /** Refusals of a line that holds more than one record. */
 const SEVERAL: ReadonlySet<Refusal> = new Set(['records-pasted', 'record-torn']);
 /** Syslog's name of the writer, where a line has one: it tells a line of another program from one that no rule knows. */
@@ -57,6 +59,7 @@ export class Reading {
   readonly #runtimes: ReadonlySet<CompiledRuntime>;
   readonly #identifiers: ReadonlySet<string>;
   readonly #foreign: Foreign;
+  readonly #shared: ReadonlySet<string>;
   readonly #arena = new Arena();
   /** The line at hand. */
   readonly #place: { source: SourceId; rank: number; offset: number; row: number; kept: boolean };
@@ -90,6 +93,7 @@ export class Reading {
     this.#placing = new Placing(mine, info.name);
     this.#identifiers = new Set(mine.flatMap((source) => source.identifiers));
     this.#foreign = new Foreign(syntaxes, together(mine.map((source) => source.writers)));
+    this.#shared = new Set(mine.flatMap((source) => (source.shared ? source.identifiers : [])));
   }
 
   /** Whether a line that stands here may be one of this runtime's. */
@@ -163,7 +167,8 @@ export class Reading {
       }
       writer ??= entry.get(IDENTIFIER);
     }
-    if (writer !== undefined && !this.#identifiers.has(writer)) return count(this.verdicts.ignored, writer.startsWith(JOURNALD) && this.#leftOut() ? LEFT_OUT : ANOTHER);
+    const stray = !unknown && refusal !== undefined && NOT_THEIRS.has(refusal) && writer !== undefined && this.#shared.has(writer);
+    if (writer !== undefined && (stray || !this.#identifiers.has(writer))) return count(this.verdicts.ignored, writer.startsWith(JOURNALD) && this.#leftOut() ? LEFT_OUT : ANOTHER);
     const malformed = !unknown || refusal === 'bad-container-id' ? refusal : undefined;
     if (malformed === undefined) this.verdicts.unknown++;
     else count(this.verdicts.malformed, malformed);

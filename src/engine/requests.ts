@@ -19,7 +19,7 @@ export function requestsOf(word: CompiledSessions, rule: CompiledEpisode, { grou
       to,
       certainty,
       incomplete: certainty === 'inferred',
-      credit: 'runtime',
+      credit: word.credit,
       group,
       attributes: group.container === undefined ? [] : [['container.id', group.container]],
       error: failureOf(rule, group) ?? (lost ? 'it was never answered' : undefined),

@@ -156,3 +156,11 @@ function earlier(known: Told | undefined, time: Nanos | undefined): Told {
   if (known === 'nowhere' || time === undefined) return 'nowhere';
   return known === undefined || time < known ? time : known;
 }
+
+/** Where the sources stand: those with unread lines say it, where there are any. */
+export function leastOf({ behind, atEnd }: Frontier): Frontier['behind'] {
+  if (behind !== undefined) return behind;
+  let least: Frontier['behind'];
+  for (const told of atEnd.values()) if (told === 'nowhere' || least === undefined || (least !== 'nowhere' && told < least)) least = told;
+  return least;
+}

@@ -33,9 +33,23 @@ function pickAfter({ to, last, over }: CompiledBetween, all: readonly Placed[], 
   return end;
 }
 
-export function stretch(runtime: CompiledRuntime, rule: CompiledBetween, { groups, placed }: Resolved, schemes: readonly number[], clock: GuestClock | undefined, made: Draft[]): void {
+export function stretch(runtime: CompiledRuntime, rule: CompiledBetween, { groups, placed, all }: Resolved, schemes: readonly number[], clock: GuestClock | undefined, made: Draft[]): void {
   if (rule.across) return across(rule, placed, made);
-  for (const group of groups) one(runtime, rule, group, schemes, clock, made);
+  for (const group of rule.together ? byContainer(all) : groups) one(runtime, rule, group, schemes, clock, made);
+}
+
+/** All lines of each container as if one process had written them. */
+function byContainer(all: readonly Placed[]): Group[] {
+  const groups = new Map<string, { readonly items: Placed[]; readonly marks: (Placed | undefined)[] }>();
+  for (const placed of all) {
+    const { event: { container }, mark } = placed;
+    if (container === undefined || mark === undefined) continue;
+    const group = groups.get(container) ?? { items: [], marks: [] };
+    groups.set(container, group);
+    group.items.push(placed);
+    group.marks[mark.index] ??= placed;
+  }
+  return [...groups].map(([container, { items, marks }]) => ({ index: -1, service: '', command: undefined, container, items, marks }));
 }
 
 function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, schemes: readonly number[], clock: GuestClock | undefined, made: Draft[]): void {
@@ -62,8 +76,9 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
     incomplete: cutShort,
     by: rule.by,
     after: rule.after,
-    // Lines of no process serve nobody in particular, whomever one of them names.
-    group: runtime.keyed && from.event.handle !== undefined ? group : undefined,
+    // Lines of no process serve nobody in particular, whomever one of them names; but those of a container by itself.
+    group: runtime.keyed && !rule.together && from.event.handle !== undefined ? group : undefined,
+    container: rule.together || from.event.handle !== undefined ? group.container : undefined,
     ...times,
   }));
 }

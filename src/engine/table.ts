@@ -26,8 +26,12 @@ interface Rule {
   readonly match: Match;
 }
 
+/** What one condition weighs: more than all the letters of a template. */
+const CONDITION = 4_096;
 /** More than any rule's own conditions weigh. */
-const ABOVE_ALL = 1_000;
+const ABOVE_ALL = 1_000 * CONDITION;
+/** So many first letters of a template are looked up; one that tells fewer is tried on every line. */
+const FIRST_LETTERS = 4;
 const UNKNOWN: Match = { kind: 'unknown' };
 const FOREIGN: Match = { kind: 'foreign' };
 
@@ -44,6 +48,12 @@ export function testsOf(when: When): readonly Test[] {
 
 /** What is cheap to ask, and says no most often, is asked first. */
 const COST: Readonly<Record<Test['kind'], number>> = { exact: 0, absent: 1, present: 2, template: 3 };
+
+/** A value says more than a template, and of two templates the one with more letters of its own. */
+const weightOf = (test: Test): number =>
+  test.kind === 'exact' || test.kind === 'absent' ? 2 * CONDITION : CONDITION + (test.kind === 'template' ? Math.min(test.template.letters, CONDITION / 16) : 0);
+
+const heaviestFirst = (rules: Rule[]): Rule[] => rules.sort((a, b) => b.weight - a.weight);
 
 /** Whether all hold, and what the holes hold; undefined: not all do. */
 export function check(tests: readonly Test[], entry: Entry): Holes | true | undefined {
@@ -81,6 +91,8 @@ export class Table {
   readonly #when: readonly (readonly Test[])[];
   /** By spelling field, then its value. */
   readonly #indexes: readonly { readonly field: string; readonly byValue: Map<string, Rule[]> }[];
+  /** By the first letters of a template on the first spelling field. */
+  readonly #byLetters = new Map<string, Rule[]>();
   /** The heaviest first; of equal ones the first that was told. */
   readonly #others: Rule[] = [];
   /** Bounded: values come from a log. */
@@ -104,7 +116,7 @@ export class Table {
 
   add(when: When, target: Target): void {
     const tests = testsOf(when);
-    const own = tests.reduce((sum, test) => sum + (test.kind === 'exact' || test.kind === 'absent' ? 2 : 1), 0);
+    const own = tests.reduce((sum, test) => sum + weightOf(test), 0);
     const weight = target.kind === 'ignored' && target.secret === true ? own + ABOVE_ALL : own;
     const match: Match = target.kind === 'ignored' ? target : { ...target, holes: undefined };
     const rule: Rule = { tests, weight, target, match };
@@ -112,11 +124,17 @@ export class Table {
     for (const { field, byValue } of this.#indexes) {
       const exact = tests.find((test) => test.kind === 'exact' && test.field === field);
       if (exact?.kind !== 'exact') continue;
-      byValue.set(exact.value, [...(byValue.get(exact.value) ?? []), rule].sort((a, b) => b.weight - a.weight));
+      byValue.set(exact.value, heaviestFirst([...(byValue.get(exact.value) ?? []), rule]));
+      return;
+    }
+    const shaped = tests.find((test) => test.kind === 'template' && test.field === this.#first && test.template.prefix.length >= FIRST_LETTERS);
+    if (shaped?.kind === 'template') {
+      const letters = shaped.template.prefix.slice(0, FIRST_LETTERS);
+      this.#byLetters.set(letters, heaviestFirst([...(this.#byLetters.get(letters) ?? []), rule]));
       return;
     }
     this.#others.push(rule);
-    this.#others.sort((a, b) => b.weight - a.weight);
+    heaviestFirst(this.#others);
   }
 
   match(entry: Entry): Match {
@@ -146,6 +164,9 @@ export class Table {
       const rules = value === undefined ? undefined : byValue.get(value);
       if (rules !== undefined) this.#consider(rules, entry);
     }
+    const letters = this.#byLetters.size === 0 ? undefined : entry.get(this.#first)?.slice(0, FIRST_LETTERS);
+    const shaped = letters === undefined ? undefined : this.#byLetters.get(letters);
+    if (shaped !== undefined) this.#consider(shaped, entry);
     this.#consider(this.#others, entry);
     return this.#best === undefined ? UNKNOWN : matchOf(this.#best, this.#holes);
   }

@@ -9,6 +9,8 @@ export interface Template {
   /** What stands before the first hole: told apart by it before the expression is tried. */
   readonly prefix: string;
   readonly expression: RegExp;
+  /** How many letters it tells itself. */
+  readonly letters: number;
   readonly holes: readonly string[];
 }
 
@@ -37,7 +39,7 @@ function compileTemplate(text: string): Template | undefined {
     at = match.index + match[0].length;
   }
   if (holes.length === 0) return undefined;
-  return { prefix: text.slice(0, text.indexOf('{' + (holes[0] ?? ''))), expression: new RegExp(`^${source}${literal(text.slice(at))}$`), holes };
+  return { prefix: text.slice(0, text.indexOf('{' + (holes[0] ?? ''))), expression: new RegExp(`^${source}${literal(text.slice(at))}$`), letters: text.replace(HOLE, '').length, holes };
 }
 
 /** What the holes hold in `value`; undefined: it is not of this form. */

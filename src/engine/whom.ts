@@ -8,6 +8,8 @@ import type { Holes, Name } from './template.ts';
 export interface Named {
   readonly sandbox: string | undefined;
   readonly alias: string | undefined;
+  /** The name that it goes by where nobody tells another. */
+  readonly otherwise?: string | undefined;
 }
 
 export const NOBODY: Named = { sandbox: undefined, alias: undefined };
@@ -25,5 +27,6 @@ export function firstTold(names: readonly Name[], entry: Entry, holes: Holes | u
 export function whom(own: Name | undefined, other: CompiledNames | undefined, entry: Entry, holes: Holes | undefined): Named {
   const sandbox = told(other?.sandbox ?? own, entry, holes);
   const alias = told(other?.alias, entry, holes);
-  return sandbox === undefined && alias === undefined ? NOBODY : { sandbox, alias };
+  const otherwise = told(other?.otherwise, entry, holes);
+  return sandbox === undefined && alias === undefined && otherwise === undefined ? NOBODY : { sandbox, alias, otherwise };
 }

@@ -28,6 +28,8 @@ export interface Names {
   readonly alias?: string;
   /** What the handle does, where no field of the line tells: the request that a line is part of. */
   readonly command?: string;
+  /** The name by which a request goes that failed, or was never answered, before its container had one. */
+  readonly otherwise?: string;
 }
 
 /** One mark: a named moment, and how each version of the log spells it. */
@@ -42,6 +44,14 @@ export interface MarkRule {
   readonly names?: Names;
   /** A new use of the handle begins here: a pid that comes again is another process. */
   readonly renews?: boolean;
+  /**
+   * The handle is the text of a request that names nobody yet, and may come again. `asks`: a request begins. `names`: tells the container of the
+   * first that has none. `ends`: answers the newest, where a second request of a text is refused while the first goes on; `ends the oldest`,
+   * where several go on side by side. Which request a line is about is decided in the order of the log.
+   */
+  readonly turn?: 'asks' | 'names' | 'ends' | 'ends the oldest';
+  /** Of a request that names nobody at all: it belongs to the start under way where exactly one is, and is counted elsewhere. */
+  readonly ofOnlyStart?: true;
 }
 
 /** Where the lines come from and how they are written. */
@@ -56,6 +66,8 @@ export interface SourceRule<M extends string = string> {
   readonly identifiers?: readonly string[];
   /** Identifiers of programs that pass these lines on beside their own: asked for too, but their own lines are another program's. */
   readonly carriers?: readonly string[];
+  /** Programs that these writers start write under their name too: a line that is not written this way is another program's. */
+  readonly shared?: true;
   /** How lines are written here; several where the writer has several forms. */
   readonly syntax: Syntax | readonly Syntax[];
   /** One of these holds on every line of this source. */
@@ -98,8 +110,11 @@ export interface EpisodeRule<M extends string = string> {
   readonly until: readonly M[];
   /** A mark that ends it as failed, and the hole with the reason, or the reason in words where the line tells none. */
   readonly fails?: Readonly<Partial<Record<M, string>>>;
-  /** Requests and their answers: an episode in which one stays open is incomplete. */
-  readonly answers?: readonly (readonly [request: M, answer: M])[];
+  /**
+   * Requests and their answers: an episode in which one stays open is incomplete. With a patience of its own a request keeps its episode
+   * open for so long; of a start all that is asked for no container in particular belongs to what it waits for.
+   */
+  readonly answers?: readonly (readonly [request: M, answer: M | readonly M[], patience?: Duration])[];
   /** Marks that say why it failed better than the mark that failed it, and the hole or field with the reason. They fail nothing. */
   readonly because?: Readonly<Partial<Record<M, string>>>;
   /**

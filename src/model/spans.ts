@@ -18,6 +18,8 @@ export interface Between<M extends string = string> {
   readonly optional: boolean;
   /** Its end is written several times: the last counts. */
   readonly last: boolean;
+  /** Both ends are looked for among all lines of one container, whichever process or request wrote them. */
+  readonly together: boolean;
   /**
    * Only its end is told. It begins at the latest of `from`, of the ends of the container's spans of these names, and of the beginning of
    * the span around it; so it is never exact. Undefined: it begins at `from`.
@@ -49,6 +51,7 @@ export interface Sessions<M extends string = string> {
   readonly nearEnd: readonly M[];
   /** Without an answer before one of these for its container, it failed. */
   readonly lostAt: readonly M[];
+  readonly credit: Credit;
 }
 
 /** What the caller lets pass between two processes of one container: `caller: gap before start`. */
@@ -120,6 +123,7 @@ interface BetweenOptions {
   readonly across?: boolean;
   readonly optional?: boolean;
   readonly last?: boolean;
+  readonly together?: boolean;
   readonly after?: readonly string[];
 }
 
@@ -148,6 +152,7 @@ export const between = <const M extends string>(
   across: options.across ?? false,
   optional: options.optional ?? false,
   last: options.last ?? false,
+  together: options.together ?? false,
   after: options.after,
   ...(options.over !== undefined && { over: options.over }),
 });
@@ -170,14 +175,14 @@ export const steps = <const M extends string>(
 });
 
 /** `sessions('kata-runtime')`: spans `create`, `start`, `kill` ... */
-export const sessions = (service: string): Sessions<never> => ({ kind: 'sessions', service, from: [], to: [], nearBegin: [], nearEnd: [], lostAt: [] });
+export const sessions = (service: string): Sessions<never> => ({ kind: 'sessions', service, from: [], to: [], nearBegin: [], nearEnd: [], lostAt: [], credit: 'runtime' });
 
 /** `requests('kata-shim', ['create begun', 'kill begun'], ['create ended', 'kill ended'], { nearEnd: ['started'] })`: sessions that say when they begin and end. */
 export const requests = <const M extends string>(
   service: string,
   from: readonly M[],
   to: readonly M[],
-  options: { readonly nearBegin?: readonly M[]; readonly nearEnd?: readonly M[]; readonly lostAt?: readonly M[] } = {},
+  options: { readonly nearBegin?: readonly M[]; readonly nearEnd?: readonly M[]; readonly lostAt?: readonly M[]; readonly credit?: Credit } = {},
 ): Sessions<M> => ({
   kind: 'sessions',
   service,
@@ -186,6 +191,7 @@ export const requests = <const M extends string>(
   nearBegin: options.nearBegin ?? [],
   nearEnd: options.nearEnd ?? [],
   lostAt: options.lostAt ?? [],
+  credit: options.credit ?? 'runtime',
 });
 
 export const gaps = (service: string): Gaps => ({ kind: 'gaps', service });

@@ -48,7 +48,7 @@ export const runtime: Runtime<Mark> = {
       identifiers: ['kata'],
       carriers: ['containerd', 'crio', 'dockerd'],
       syntax: [logrus, journalJson],
-      when: [{ name: 'containerd-shim-v2' }, { name: 'agent-client' }, { source: 'virtcontainers', name: absent, level: '{level}' }, { runtime: 'io.containerd.kata.v2' }, { 'syslog.identifier': 'kata', msg: '{msg}' }],
+      when: [{ name: 'containerd-shim-v2' }, { name: 'agent-client' }, { source: 'virtcontainers', name: absent, level: '{level}' }, { 'syslog.identifier': 'kata', msg: '{msg}' }],
       names: { container: '{container}', sandbox: '{sandbox}' },
       fields: [],
       spelling: ['msg'],

@@ -115,4 +115,4 @@ function read(bytes: Buffer, start: number, end: number): Entry | Refusal {
   return typeof fields === 'string' ? fields : new CtrEvent(nanos(time), namespace, topic, fields, text);
 }
 
-export const ctrEvents: Syntax = { name: 'ctr-events', read };
+export const ctrEvents: Syntax = { name: 'ctr-events', begins: ['20'], read };

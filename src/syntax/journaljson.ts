@@ -1,6 +1,6 @@
 /**
  * The journal as `journalctl -o json` exports it (systemd.journal-fields(7), the JSON of journalctl(1)): an object a line, the record in
- * `MESSAGE`. A logrus record there is read as if it stood alone, by its own time, unless that is rounded to a second in which journald took
+ * `MESSAGE`. A logrus record there, as text or as an object, is read as if it stood alone, by its own time, unless that is rounded to a second in which journald took
  * it: then by journald's. syslog.identifier, .pid, .host and .boot are what journald vouches for, whatever a record says of itself
  * (kata-shim's pid is 1). Any other message is an entry too, at the moment journald
  * took it, to the microsecond: its text is `journal.message`.
@@ -16,6 +16,7 @@ import type { TextName } from './jsontexts.ts';
 import { LogrusEntry } from './logrusentry.ts';
 import type { Head, HeadPart } from './logrusentry.ts';
 import { suppressed } from './leftout.ts';
+import { readObject } from './logrusjson.ts';
 import { decode, plausible } from './text.ts';
 
 const OPEN = 0x7b;
@@ -159,7 +160,12 @@ function tookAt(): Nanos | Refusal {
   return plausible(time) ? time : 'time-out-of-range';
 }
 
+/** No text record: an object of logrus' (containerd with `format = "json"`), or whatever else its writer says. */
 function plain(message: string, ...line: readonly [bytes: Buffer, start: number, end: number]): Entry | Refusal {
+  if (message.startsWith('{') && message.includes('"time":"')) {
+    const object = readObject(message, head, line[0].utf8Slice(line[1], line[2]));
+    if (typeof object !== 'string') return object;
+  }
   const time = tookAt();
   return typeof time === 'string' ? time : new MessageEntry(time, message, ...line);
 }

@@ -4,6 +4,7 @@
  *   guest.<name>, guest.guest.<name>             fields of a record inside the record (syntax/guest.ts), and of one inside that;
  *   guest.console, guest.kernel, guest.refused   a console line's text without escapes and stamp; the kernel's seconds; why it is no record;
  *   fields.time                                  a second `time`, whichever way it is written;
+ *   meta.<name>, exit.<name>                     what containerd's message tells in words of its own (syntax/tellings.ts);
  *   line.cut                                     name of the value that the line's end cuts off.
  */
 import type { Entry, Refusal } from '../model/entry.ts';
@@ -14,6 +15,8 @@ import type { GuestName } from './guest.ts';
 import { Logfmt, nameOf } from './logfmt.ts';
 import type { Name } from './logfmt.ts';
 import { readStamp, stepOf } from './stamp.ts';
+import { Tellings, isTelling } from './tellings.ts';
+import type { Telling } from './tellings.ts';
 
 const TIME = nameOf('time');
 const MSG = nameOf('msg');
@@ -32,6 +35,7 @@ type Asked =
   | { readonly kind: 'own'; readonly name: Name }
   | { readonly kind: 'guest'; readonly name: GuestName }
   | { readonly kind: 'prefix'; readonly part: HeadPart }
+  | { readonly kind: 'told'; readonly name: Telling }
   | { readonly kind: 'cut' };
 
 /** A field's name, what it asks for, and the answer of the line that was last asked: rules ask for the same few again and again. */
@@ -55,7 +59,7 @@ const wanted = new Map<string, Wanted>([
 function want(field: string): Wanted {
   const known = wanted.get(field);
   if (known !== undefined) return known;
-  const made = wants(field.startsWith(GUEST) ? { kind: 'guest', name: guestName(field.slice(GUEST.length)) } : { kind: 'own', name: nameOf(field) });
+  const made = wants(isTelling(field) ? { kind: 'told', name: field } : field.startsWith(GUEST) ? { kind: 'guest', name: guestName(field.slice(GUEST.length)) } : { kind: 'own', name: nameOf(field) });
   wanted.set(field, made);
   return made;
 }
@@ -69,6 +73,7 @@ export class LogrusEntry implements Entry {
   step: Duration = NANOSECOND;
   readonly #record = new Logfmt();
   readonly #guest = new Guest();
+  readonly #tellings = new Tellings();
   #guestRead = false;
   #line = 0;
   #head: Head;
@@ -134,6 +139,8 @@ export class LogrusEntry implements Entry {
         return this.#said().get(asked.name);
       case 'prefix':
         return this.#head.get(asked.part);
+      case 'told':
+        return this.#tellings.get(this.#own(MSG), asked.name);
       case 'cut':
         return this.#record.cut;
       default:

@@ -16,12 +16,12 @@ const spanAt = (trace: Trace | undefined, name: string): readonly [bigint, bigin
 
 /** Each /tasks/start with what came before it for its container: a task that was started again has an own. */
 function startsIn(all: readonly Seen[]): { readonly container: string; readonly created: bigint | undefined; readonly task: bigint; readonly started: bigint }[] {
-  return all.filter(({ what }) => what === '/tasks/start').map(({ container, time }) => {
+  return all.filter(({ what }) => what === '/tasks/start').flatMap(({ container, time }) => {
     const before = (topic: string): bigint | undefined => all.findLast((one) => one.what === topic && one.container === container && one.time < time)?.time;
     const task = before('/tasks/create');
-    if (task === undefined) throw new Error(`${container} was started and never created`);
+    if (task === undefined) return []; // created before the recording began
     const first = all.find(({ what, container: other }) => what === '/tasks/create' && other === container)?.time === task;
-    return { container, created: first ? before('/containers/create') : undefined, task, started: time };
+    return [{ container, created: first ? before('/containers/create') : undefined, task, started: time }];
   });
 }
 

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { EVENTS, KATA1, KATA_GO, KATA_RS, RUNC, URUNC, printed, tracesOf } from '../support/ledger.ts';
+import { CONTAINERD, EVENTS, KATA1, KATA_GO, KATA_RS, RUNC, URUNC, printed, tracesOf } from '../support/ledger.ts';
 import type { LogFile } from '../support/ledger.ts';
 import { golden } from '../support/golden.ts';
 
@@ -21,7 +21,7 @@ function logsOf(name: string): LogFile[] {
   return paths.map((path, rank) => ({ log: readFileSync(`${FIXTURES}${name}/${path}`), key: `/${name.split('/')[0]}/${path}`, rank, fresh: rank === 0 }));
 }
 
-const RUNTIMES = [EVENTS, KATA1, KATA_GO, KATA_RS, RUNC, URUNC];
+const RUNTIMES = [CONTAINERD, EVENTS, KATA1, KATA_GO, KATA_RS, RUNC, URUNC];
 
 test('there are cases', () => {
   expect(CASES.length).toBeGreaterThan(10);

@@ -8,6 +8,7 @@ import type { Clock, SourceId } from '../../src/model/source.ts';
 import { sourceKey } from '../../src/model/source.ts';
 import { nanos, steady } from '../../src/model/time.ts';
 import type { Trace } from '../../src/model/trace.ts';
+import { runtime as containerd } from '../../src/runtimes/containerd.ts';
 import { runtime as containerdEvents } from '../../src/runtimes/containerd-events.ts';
 import { runtime as kata1 } from '../../src/runtimes/kata-1.ts';
 import { runtime as kataGo } from '../../src/runtimes/kata-go.ts';
@@ -20,6 +21,7 @@ export const KATA1: CompiledRuntime = compile(kata1);
 export const KATA_GO: CompiledRuntime = compile(kataGo);
 export const KATA_RS: CompiledRuntime = compile(kataRs);
 export const RUNC: CompiledRuntime = compile(runc);
+export const CONTAINERD: CompiledRuntime = compile(containerd);
 export const EVENTS: CompiledRuntime = compile(containerdEvents);
 export const HOST_ID = '00112233445566778899aabbccddeeff';
 
