@@ -12,6 +12,7 @@ import { writersOf } from '../model/writers.ts';
 import type { Writers } from '../model/writers.ts';
 import { Table } from './table.ts';
 import { compileEpisode } from './episode.ts';
+import type { Answer } from './exchanges.ts';
 import { compileNames } from './names.ts';
 import type { CompiledNames } from './names.ts';
 import { pathTemplate } from './paths.ts';
@@ -81,13 +82,6 @@ export interface CompiledSource {
 
 /** Per scheme and component: the marks in the order in which that process writes them. */
 export type Columns = readonly (readonly Mark[])[];
-
-/** A request with what answers it, and how long that is waited for; undefined: as long as for anything. */
-export interface Answer {
-  readonly request: Mark;
-  readonly answers: readonly Mark[];
-  readonly patience: Duration | undefined;
-}
 
 export interface CompiledEpisode {
   readonly name: EpisodeName;

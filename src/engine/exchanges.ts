@@ -1,8 +1,15 @@
 /** Requests of an episode and what answered them. */
 import { after, duration } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
-import type { Answer, CompiledEpisode } from './compile.ts';
+import type { CompiledEpisode, Mark } from './compile.ts';
 import type { Event } from './event.ts';
+
+/** A request with what answers it, and how long that is waited for; undefined: as long as for anything. */
+export interface Answer {
+  readonly request: Mark;
+  readonly answers: readonly Mark[];
+  readonly patience: Duration | undefined;
+}
 
 export interface Exchange {
   readonly rule: Answer;

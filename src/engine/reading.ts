@@ -15,7 +15,7 @@ import { Placing } from './paths.ts';
 import type { Taker } from './taker.ts';
 import type { Holes } from './template.ts';
 import { NOBODY, firstTold, told, whom } from './whom.ts';
-import { MOST_EXAMPLES, newVerdicts } from './verdicts.ts';
+import { FOREIGN, NOT_THEIRS, MOST_EXAMPLES, newVerdicts } from './verdicts.ts';
 import type { Refused } from './verdicts.ts';
 
 const NEWLINE = 10;
@@ -24,10 +24,6 @@ const SPACE = 32;
 
 const MOST_REFUSED = 20;
 const EXAMPLE_LENGTH = 200;
-/** Refusals that say no more than that the line is written otherwise: another syntax' reason says more. */
-const FOREIGN: ReadonlySet<Refusal> = new Set(['not-json', 'not-logfmt']);
-/** As these, of a line that is an object of some other kind. */
-const NOT_THEIRS: ReadonlySet<Refusal> = new Set([...FOREIGN, 'no-time']);
 /** Refusals of a line that holds more than one record. */
 const SEVERAL: ReadonlySet<Refusal> = new Set(['records-pasted', 'record-torn']);
 /** Syslog's name of the writer, where a line has one: it tells a line of another program from one that no rule knows. */

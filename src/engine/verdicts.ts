@@ -31,3 +31,8 @@ export function addVerdicts(to: Verdicts, from: Verdicts): void {
   for (const [reason, times] of from.malformed) to.malformed.set(reason, (to.malformed.get(reason) ?? 0) + times);
   to.examples.push(...from.examples.slice(0, MOST_EXAMPLES - to.examples.length));
 }
+
+/** Refusals that say no more than that the line is written otherwise: another syntax' reason says more. */
+export const FOREIGN: ReadonlySet<Refusal> = new Set(['not-json', 'not-logfmt']);
+/** As these, of a line that is an object of some other kind. */
+export const NOT_THEIRS: ReadonlySet<Refusal> = new Set([...FOREIGN, 'no-time']);
