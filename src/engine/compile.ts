@@ -51,9 +51,7 @@ export interface Spelling {
   /** May be one of the marks that complete an episode, in some scheme. */
   readonly mayComplete: boolean;
   readonly renews: boolean;
-  /** As in MarkRule. */
   readonly turn: MarkRule['turn'];
-  readonly ofOnlyStart: boolean;
   /** Where the line names somebody otherwise than its source does. */
   readonly names: CompiledNames | undefined;
 }
@@ -264,7 +262,6 @@ function aliveOf(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkOf, ind
     mayComplete: false,
     renews: false,
     turn: undefined,
-    ofOnlyStart: false,
     names: undefined,
   };
 }
@@ -299,7 +296,6 @@ function spell(runtime: CompiledRuntime, rule: SourceRule, { when, rule: mark, m
     mayComplete: runtime.episodes.some((episode) => episode.rule.until.some((name) => names.has(name)) || known.some((one) => episode.fails.has(one))),
     renews: mark.renews === true,
     turn: mark.turn,
-    ofOnlyStart: mark.ofOnlyStart === true,
     names: mark.names && compileNames(mark.names),
   };
 }

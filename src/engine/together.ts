@@ -58,7 +58,7 @@ export class Together {
 
   /** A start outside of it is under way of which it is not known yet whose it is: perhaps its own. */
   #waits({ runtime, reach }: OpenEpisode): boolean {
-    return !runtime.around && this.#around.some((outer) => this.#lives.keysOf(outer).opensUnnamed(reach));
+    return !runtime.around && this.#around.some((outer) => this.#lives.keysOf(outer).opensUnnamed(reach) || this.#lives.turnsOf(outer).unnamed(reach) > 0);
   }
 }
 

@@ -84,6 +84,7 @@ export class Turns {
     const requests = handle === undefined ? [] : (this.#requests.get(handle) ?? []);
     switch (event.spelling.turn) {
       case 'asks':
+      case 'asks for nobody':
         return this.#ask(turn, requests, by);
       case 'names': {
         const request = requests.find(({ container }) => container === event.container) ?? requests.find(({ container }) => container === undefined);
@@ -92,7 +93,7 @@ export class Turns {
         return by.emit(event, named);
       }
       case 'ends':
-      case 'ends the oldest':
+      case 'ends for nobody':
         return this.#end(turn, requests, by);
       case undefined:
         throw new Error('a line without a turn came to its turn');
@@ -109,7 +110,7 @@ export class Turns {
       if (copy.container !== undefined || copy.subject !== undefined) tell(copy, turn, by);
       return;
     }
-    const only = event.spelling.ofOnlyStart ? by.only(event) : undefined;
+    const only = event.spelling.turn === 'asks for nobody' ? by.only(event) : undefined;
     if (only !== undefined && 'count' in only) by.count(only.count);
     const request: Request = { turns: [turn], container: undefined, subject: only !== undefined && 'subject' in only ? only.subject : undefined };
     if (request.subject !== undefined) tell(request, turn, by);
@@ -131,7 +132,7 @@ export class Turns {
     }
     if (request.subject === undefined) name(request, event.container ?? request.container ?? otherwise(request) ?? named.otherwise, by);
     this.#drop(event.handle, request);
-    if (request.turns[0]?.event.spelling.ofOnlyStart === true) {
+    if (event.spelling.turn === 'ends for nobody') {
       if (request.subject !== undefined) by.emit(event, { ...named, sandbox: request.subject });
       return;
     }
@@ -201,7 +202,7 @@ const otherwise = ({ turns: [first] }: Request): string | undefined => first?.na
 /** A server that refuses a second request of a kind while the first goes on has answered the newest; else they go on side by side, and the oldest ends first. */
 function pick(requests: readonly Request[], event: Event): Request | undefined {
   const free = (request: Request): boolean => event.container === undefined || request.container === undefined;
-  return event.spelling.turn === 'ends the oldest' ? requests.find(free) : requests.findLast(free);
+  return event.spelling.turn === 'ends for nobody' ? requests.find(free) : requests.findLast(free);
 }
 
 function name(request: Request, container: string | undefined, by: Deciding): void {

@@ -46,12 +46,11 @@ export interface MarkRule {
   readonly renews?: boolean;
   /**
    * The handle is the text of a request that names nobody yet, and may come again. `asks`: a request begins. `names`: tells the container of the
-   * first that has none. `ends`: answers the newest, where a second request of a text is refused while the first goes on; `ends the oldest`,
-   * where several go on side by side. Which request a line is about is decided in the order of the log.
+   * first that has none. `ends`: answers the newest, since a second request of a text is refused while the first goes on. `for nobody`: a
+   * request whose container is never told, of which several may go on side by side; it belongs to the start under way where exactly one is, and
+   * is counted elsewhere, and an answer is the oldest's. Which request a line is about is decided in the order of the log.
    */
-  readonly turn?: 'asks' | 'names' | 'ends' | 'ends the oldest';
-  /** Of a request that names nobody at all: it belongs to the start under way where exactly one is, and is counted elsewhere. */
-  readonly ofOnlyStart?: true;
+  readonly turn?: 'asks' | 'names' | 'ends' | 'asks for nobody' | 'ends for nobody';
 }
 
 /** Where the lines come from and how they are written. */

@@ -53,7 +53,7 @@ const container = (when: When, turn: NonNullable<MarkRule['turn']>, id?: string)
 const pull = (when: When, turn: NonNullable<MarkRule['turn']>): MarkRule => ({
   ...mark(when),
   names: { handle: 'PullImage {image}', command: 'PullImage' },
-  ...(turn === 'asks' && { renews: true, ofOnlyStart: true }),
+  ...(turn === 'asks for nobody' && { renews: true }),
   turn,
 });
 /** A request about what has an id. */
@@ -102,9 +102,9 @@ export const runtime: Runtime<Mark> = {
         'CNI ended': ofSandbox(msg('cni result: {result}', 'cni result for sandbox "{podsandboxid}": {result}')),
         'RunPodSandbox answered': pod({ msg: 'RunPodSandbox for {text} returns sandbox id "{id}"' }, 'ends', '{id}'),
         'RunPodSandbox failed': pod({ msg: 'RunPodSandbox for {text} failed, error', error: '{reason}' }, 'ends'),
-        'PullImage asked': pull({ msg: 'PullImage "{image}"' }, 'asks'),
-        'PullImage answered': pull({ msg: 'PullImage "{image}" returns image reference "{digest}"' }, 'ends the oldest'),
-        'PullImage failed': pull({ msg: 'PullImage "{image}" failed', error: '{reason}' }, 'ends the oldest'),
+        'PullImage asked': pull({ msg: 'PullImage "{image}"' }, 'asks for nobody'),
+        'PullImage answered': pull({ msg: 'PullImage "{image}" returns image reference "{digest}"' }, 'ends for nobody'),
+        'PullImage failed': pull({ msg: 'PullImage "{image}" failed', error: '{reason}' }, 'ends for nobody'),
         'CreateContainer asked': container({ msg: 'CreateContainer within sandbox "{sandbox}" for container {text}' }, 'asks'),
         'CreateContainer answered': container({ msg: 'CreateContainer within sandbox "{sandbox}" for {text} returns container id "{id}"' }, 'ends', '{id}'),
         'CreateContainer failed': container({ msg: 'CreateContainer within sandbox "{sandbox}" for {text} failed', error: '{reason}' }, 'ends'),
