@@ -4,12 +4,13 @@
  */
 import { LAYERS } from '../model/layer.ts';
 import { EPISODES } from '../model/runtime.ts';
-import type { EpisodeName, EpisodeRule, MarkRule, MeasureRule, Runtime, SourceRule, VersionRule, When } from '../model/runtime.ts';
+import type { AttributeRule, EpisodeName, EpisodeRule, MarkRule, MeasureRule, Runtime, SourceRule, VersionRule, When } from '../model/runtime.ts';
 import type { Entry, Syntax } from '../model/entry.ts';
 import type { FindingRule } from '../model/findings.ts';
 import type { Duration } from '../model/time.ts';
 import { writersOf } from '../model/writers.ts';
 import type { Writers } from '../model/writers.ts';
+import { SILENT, aliveOf } from './alive.ts';
 import { Table } from './table.ts';
 import { compileEpisode } from './episode.ts';
 import type { Answer } from './exchanges.ts';
@@ -120,6 +121,8 @@ export interface CompiledRuntime {
   readonly around: boolean;
   /** Its lines name processes and sandboxes, not only containers. */
   readonly keyed: boolean;
+  /** What its lines tell of a container beside moments, by the attribute's name. */
+  readonly attributes: readonly (readonly [name: string, rule: AttributeRule])[];
   readonly findings: readonly FindingRule[];
   readonly measures: readonly MeasureRule[];
   readonly versions: readonly VersionRule[];
@@ -162,6 +165,7 @@ export function compile(runtime: Runtime): CompiledRuntime {
     sources,
     around: runtime.around === true,
     keyed: runtime.sources.some(({ names }) => names.handle !== undefined || names.sandbox !== undefined),
+    attributes: Object.entries(runtime.attributes ?? {}),
     findings: runtime.findings ?? [],
     versions: runtime.versions ?? [],
     measures: runtime.measures ?? [],
@@ -174,9 +178,6 @@ export function compile(runtime: Runtime): CompiledRuntime {
   for (const rule of runtime.sources) sources.push(compileSource(compiled, rule, markOf, spellings));
   return compiled;
 }
-
-/** Name of the mark that stands for any line of a process. */
-export const SILENT = 'a line';
 
 function collectMarks(runtime: Runtime, components: readonly string[]): Map<string, Mark> {
   const marks = new Map<string, Mark>();
@@ -244,25 +245,6 @@ function compileSource(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkO
     shared: rule.shared === true,
     alive,
     match: (entry) => table.match(entry),
-  };
-}
-
-function aliveOf(runtime: CompiledRuntime, rule: SourceRule, markOf: MarkOf, index: number): Spelling | undefined {
-  const [service] = Object.keys(rule.marks);
-  if (rule.names.handle === undefined || service === undefined) return undefined;
-  const mark = markOf(`${SILENT} of ${service}`);
-  return {
-    index,
-    text: '',
-    meanings: runtime.schemes.map(() => mark),
-    agreed: mark,
-    opens: undefined,
-    standsIn: undefined,
-    loose: true,
-    mayComplete: false,
-    renews: false,
-    turn: undefined,
-    names: undefined,
   };
 }
 

@@ -5,6 +5,7 @@ import type { Draft } from './draft.ts';
 import type { Details } from './fold.ts';
 import { gapsOf } from './gaps.ts';
 import { nameOf, schemeNames } from './part.ts';
+import { toldOfWhole } from './told.ts';
 import { errorType } from './whole.ts';
 import type { Whole } from './whole.ts';
 
@@ -45,6 +46,7 @@ export function rootAttributes({ whole, arranged, gaps, last, rootLayer, finding
   if (exec !== undefined) attributes.push(['shimtrace.exec_id', exec]);
   if (version !== undefined) attributes.push(['shimtrace.version', version]);
   if (parts.length > 1 || lead.runtime.around) attributes.push(...calls(arranged, lead.container), ...credits(arranged));
+  attributes.push(...toldOfWhole(parts, lead.container));
   return attributes.sort(byName);
 }
 

@@ -13,6 +13,7 @@ import { findingEvent, gapEvent, owns, spanEvent } from './evidence.ts';
 import { gapsOf } from './gaps.ts';
 import type { Details } from './fold.ts';
 import { spanId } from './identity.ts';
+import { toldOf } from './told.ts';
 import { nameOf } from './part.ts';
 import { rootAttributes } from './root.ts';
 
@@ -147,7 +148,7 @@ function ownAttributes({ marked, whole: { parts } }: Details, draft: Draft): Att
   const owner: Attributes = container === undefined || attributes.some(([name]) => name === 'container.id') ? [] : [['container.id', container]];
   const found = marked.get(draft);
   const step = Math.max(from.event.step, to.event.step);
-  const all: Attribute[] = [...owner, ...attributes, ...ends.filter(([, text]) => text !== '')];
+  const all: Attribute[] = [...owner, ...attributes, ...toldOf(parts, container, from.event), ...ends.filter(([, text]) => text !== '')];
   if (found !== undefined) all.push(['shimtrace.finding', found.join(' ')]);
   if (step > 1) all.push(['shimtrace.step_ns', step]);
   if (draft.error !== undefined) all.push(['error.type', 'failed']);

@@ -159,6 +159,8 @@ export interface Runtime<M extends string = string> {
   /** `every`: in episodes of every kind. */
   readonly spans: { readonly [episode in EpisodeName | 'every']?: readonly SpanRule<M>[] };
   readonly clock?: ClockRule<M>;
+  /** What lines tell of a container beside moments, by the attribute that it becomes. */
+  readonly attributes?: Readonly<Record<string, AttributeRule>>;
   readonly findings?: readonly FindingRule<M>[];
   readonly measures?: readonly MeasureRule<M>[];
   readonly versions?: readonly VersionRule<M>[];
@@ -173,6 +175,13 @@ export interface VersionRule<M extends string = string> {
   readonly since?: string;
   /** Written by versions before this one. */
   readonly before?: string;
+}
+
+/** The hole that holds it. `whole`: of the pod, so of the root alone. `number`: a whole number; anything else is left out. */
+export interface AttributeRule {
+  readonly hole: string;
+  readonly whole?: true;
+  readonly number?: true;
 }
 
 export const EPISODES = ['start', 'stop', 'exec'] as const;

@@ -74,6 +74,14 @@ export const runtime: Runtime<Mark> = {
     },
   }],
 
+  attributes: {
+    'k8s.pod.name': { hole: 'pod', whole: true },
+    'k8s.namespace.name': { hole: 'namespace', whole: true },
+    'k8s.pod.uid': { hole: 'uid', whole: true },
+    'container.image.name': { hole: 'image' },
+    'process.exit.time': { hole: 'exited' },
+  },
+
   episodes: {
     start: {
       root: { service: 'containerd', name: 'container start' },

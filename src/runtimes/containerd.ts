@@ -37,15 +37,18 @@ const texts = (...all: string[]): When[] => all.map((text) => ({ msg: text }));
 const POD: When = { 'meta.name': '{pod}', 'meta.namespace': '{namespace}', 'meta.uid': '{uid}', 'meta.attempt': '{attempt}' };
 const CONTAINER: When = { 'meta.name': '{name}', 'meta.attempt': '{attempt}' };
 
+/** Why it failed; what a Rust agent adds of its stack is no reason. */
+const REASONS: readonly When[] = [{ error: '{reason}' }, { error: '{reason}\n\nStack backtrace:{trace}' }];
+
 /** A pod's or container's request, that has no id before it is answered. */
-const pod = (when: When, turn: NonNullable<MarkRule['turn']>, container?: string): MarkRule => ({
-  ...mark({ ...when, ...POD }),
+const pod = (when: When, turn: NonNullable<MarkRule['turn']>, container?: string, more: readonly When[] = [{}]): MarkRule => ({
+  ...mark(...more.map((one) => ({ ...when, ...POD, ...one }))),
   names: { handle: 'RunPodSandbox {meta}', command: 'RunPodSandbox', otherwise: '{meta}', ...(container !== undefined && { container, sandbox: container }) },
   ...(turn === 'asks' && { renews: true }),
   turn,
 });
-const container = (when: When, turn: NonNullable<MarkRule['turn']>, id?: string): MarkRule => ({
-  ...mark({ ...when, ...CONTAINER }),
+const container = (when: When, turn: NonNullable<MarkRule['turn']>, id?: string, more: readonly When[] = [{}]): MarkRule => ({
+  ...mark(...more.map((one) => ({ ...when, ...CONTAINER, ...one }))),
   names: { sandbox: '{sandbox}', handle: 'CreateContainer {sandbox} {meta}', command: 'CreateContainer', otherwise: '{sandbox}_{meta}', ...(id !== undefined && { container: id }) },
   ...(turn === 'asks' && { renews: true }),
   turn,
@@ -60,7 +63,7 @@ const pull = (when: When, turn: NonNullable<MarkRule['turn']>): MarkRule => ({
 const about = (verb: string, rule: MarkRule, asks = false): MarkRule => ({ ...rule, names: { container: '{id}', handle: `${verb} {id}`, command: verb }, ...(asks && { renews: true }) });
 const asked = (verb: string, text = `${verb} for "{id}"`): MarkRule => about(verb, msg(text), true);
 const answered = (verb: string, text = `${verb} for "{id}" returns successfully`): MarkRule => about(verb, msg(text));
-const failed = (verb: string): MarkRule => about(verb, mark({ msg: `${verb} for "{id}" failed`, error: '{reason}' }));
+const failed = (verb: string): MarkRule => about(verb, mark(...REASONS.map((reason) => ({ msg: `${verb} for "{id}" failed`, ...reason }))));
 
 /** Of a shim, for whichever container: its own line, never a line of a request. */
 const shim = (rule: MarkRule): MarkRule => ({ ...rule, names: { container: '{id}', handle: 'shim {id}', command: 'shim' } });
@@ -101,13 +104,13 @@ export const runtime: Runtime<Mark> = {
         'CNI begun': ofSandbox(msg('begin cni setup')),
         'CNI ended': ofSandbox(msg('cni result: {result}', 'cni result for sandbox "{podsandboxid}": {result}')),
         'RunPodSandbox answered': pod({ msg: 'RunPodSandbox for {text} returns sandbox id "{id}"' }, 'ends', '{id}'),
-        'RunPodSandbox failed': pod({ msg: 'RunPodSandbox for {text} failed, error', error: '{reason}' }, 'ends'),
+        'RunPodSandbox failed': pod({ msg: 'RunPodSandbox for {text} failed, error' }, 'ends', undefined, REASONS),
         'PullImage asked': pull({ msg: 'PullImage "{image}"' }, 'asks for nobody'),
         'PullImage answered': pull({ msg: 'PullImage "{image}" returns image reference "{digest}"' }, 'ends for nobody'),
         'PullImage failed': pull({ msg: 'PullImage "{image}" failed', error: '{reason}' }, 'ends for nobody'),
         'CreateContainer asked': container({ msg: 'CreateContainer within sandbox "{sandbox}" for container {text}' }, 'asks'),
         'CreateContainer answered': container({ msg: 'CreateContainer within sandbox "{sandbox}" for {text} returns container id "{id}"' }, 'ends', '{id}'),
-        'CreateContainer failed': container({ msg: 'CreateContainer within sandbox "{sandbox}" for {text} failed', error: '{reason}' }, 'ends'),
+        'CreateContainer failed': container({ msg: 'CreateContainer within sandbox "{sandbox}" for {text} failed' }, 'ends', undefined, REASONS),
         'snapshot prepared': { ...mark({ msg: 'prepare snapshot', key: '{key}' }), names: { container: '{key}' } },
         'StartContainer asked': asked('StartContainer'),
         'task creating': shim(mark({ msg: 'creating task', id: '{id}' })),
@@ -180,7 +183,7 @@ export const runtime: Runtime<Mark> = {
       'containerd: alarming and normal': texts(
         'ContainerStatus for "{id}" failed', 'PodSandboxStatus for "{id}" failed', 'Failed to get podSandbox status for container event for sandboxID "{id}": {text}', 'Failed to delete containerd task "{id}"',
         'Failed to handle backOff event {text}', 'failed to handle container TaskExit event {text}', 'failed to handle sandbox TaskExit event {text}', 'failed sending message on channel',
-        'failed to delete task', 'failed to delete', 'failed to kill init\'s children', 'get state for {id}', 'unknown status', 'failed to delete dead shim', 'get exec {text}',
+        'failed to delete task', 'failed to delete', 'failed to clean up after shim disconnected', 'failed to kill init\'s children', 'get state for {id}', 'unknown status', 'failed to delete dead shim', 'get exec {text}',
         'Failed to destroy network for sandbox "{id}"', 'encountered an error cleaning up failed sandbox "{id}", marking sandbox state as SANDBOX_UNKNOWN', 'ttrpc: received message on inactive stream',
       ),
     },
@@ -192,6 +195,15 @@ export const runtime: Runtime<Mark> = {
       'secret: commands of execs': texts('Exec for "{id}" with command {command}', 'ExecSync for "{id}" with command {command}', 'Exec process {text}'),
     },
   }],
+
+  attributes: {
+    'k8s.pod.name': { hole: 'pod', whole: true },
+    'k8s.namespace.name': { hole: 'namespace', whole: true },
+    'k8s.pod.uid': { hole: 'uid', whole: true },
+    'k8s.container.name': { hole: 'name' },
+    'shimtrace.attempt': { hole: 'attempt', number: true },
+    'container.image.name': { hole: 'image' },
+  },
 
   episodes: {
     start: {
