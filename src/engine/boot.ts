@@ -20,7 +20,7 @@ export function bootOf(word: CompiledBoot, { all }: Resolved, clock: GuestClock 
     begin = Math.min(begin, line.offset - Math.round(seconds * 1e9));
   }
   if (from === undefined || begin > end) return;
-  made.push(draft({ service: word.service, name: word.name, from, to, start: duration(Math.max(0, begin)), end, certainty: 'inferred', credit: 'guest', container: undefined }));
+  made.push(draft({ service: word.service, name: word.name, from, to, start: duration(Math.max(all[0]?.offset ?? 0, begin)), end, certainty: 'inferred', credit: 'guest', container: undefined }));
 }
 
 /** The first named is meant, later ones stand in: of lines that come late the first to come need not be the first. */

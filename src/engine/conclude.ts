@@ -66,12 +66,15 @@ export function conclude<T extends Settling>(group: readonly T[], options: Concl
     else told.push(one);
   }
   const judged = told.map((settling) => judgeOne(settling, options));
-  const [lead, ...others] = judged.filter(({ none }) => none === undefined);
+  // Lines that are no start by themselves are part of one that others tell of, unless it is them who it was handed over by.
+  const real = judged.some(({ none }) => none === undefined);
+  const isPart = ({ none, episode: { rule } }: Judged<T>): boolean => none === undefined || (real && rule.nothing?.runtime === undefined);
+  const [lead, ...others] = judged.filter(isPart);
   const ids = idsOf(lead ?? judged[0], options.hostId);
-  const trace = lead === undefined || ids === undefined ? undefined : traceOf([lead, ...others], judged, ids);
+  const trace = lead === undefined || ids === undefined ? undefined : traceOf([lead, ...others], judged.filter((one) => !isPart(one)), ids);
   if (trace !== undefined) counts.push([trace.episode === 'start' ? `settled_${trace.outcome}` : `settled_${trace.episode}`, 1]);
   if (trace !== undefined && told.some(({ missing }) => missing.length > 0)) counts.push(['touched_by_gap', 1]);
-  for (const one of judged) counts.push(...countsOf(one));
+  for (const one of judged) counts.push(...countsOf(one, isPart(one)));
   return {
     counts,
     buried: judged.map((one) => ({ settling: one.settling, tombstone: bury(one, lead === undefined ? idsOf(one, options.hostId) : ids, trace, keyOf) })),
@@ -114,8 +117,7 @@ function judgeOne<T extends Settling>(settling: T, options: ConcludeOptions): Ju
   };
 }
 
-function traceOf<T extends Settling>(parts: readonly [Judged<T>, ...Judged<T>[]], judged: readonly Judged<T>[], traceId: string): Trace {
-  const handed = judged.filter(({ none }) => none !== undefined);
+function traceOf<T extends Settling>(parts: readonly [Judged<T>, ...Judged<T>[]], handed: readonly Judged<T>[], traceId: string): Trace {
   const [lead, ...others] = parts;
   return fold(wholeOf({
     traceId,
@@ -135,8 +137,8 @@ function undoingOf<T extends Settling>({ settling: { episode, members }, episode
   return event === undefined || code === undefined || !/^[1-9]\d{0,2}$/.test(code) ? undefined : { event, code, by: part };
 }
 
-function countsOf<T extends Settling>({ copies, decision, none, fault }: Judged<T>): (readonly [string, number])[] {
-  if (none !== undefined) return [[none, 1]];
+function countsOf<T extends Settling>({ copies, decision, none, fault }: Judged<T>, part: boolean): (readonly [string, number])[] {
+  if (none !== undefined && !part) return [[none, 1]];
   const names: string[] = [];
   if (copies) names.push('copies');
   if (fault !== undefined) names.push(fault);

@@ -46,11 +46,11 @@ export function fold(whole: Whole): Trace {
   const [lead] = parts;
   const at = beginOf(whole);
   const several = parts.length > 1;
-  const folded = eachPart(parts, (part, index) => foldPart(part, index, at, several && !part.runtime.around));
+  const folded = eachPart(parts, (part, index) => foldPart(part, index, at, several));
   const made = several ? folded.flatMap((part) => part.made) : [...folded[0].made];
   const run = whole.undoing && shortRun(whole.undoing, folded, between(at, whole.undoing.event.time));
   if (run !== undefined) made.push(run);
-  tighten(made);
+  tighten(made, parts);
   const pod = podDrafts(folded, made);
   const loose = looseOf(whole, folded, at);
   const last = lastOfAll(folded);

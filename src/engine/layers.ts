@@ -1,6 +1,7 @@
 /** Spans of several runtimes in one trace: whose they are, how far in, and where those begin of which only the end is told. */
 import { LAYERS } from '../model/layer.ts';
 import type { Layer } from '../model/layer.ts';
+import type { Duration } from '../model/time.ts';
 import type { Credit } from '../model/trace.ts';
 import type { Draft } from './draft.ts';
 import type { Episode } from './part.ts';
@@ -12,16 +13,17 @@ const layerName = (layer: number): Layer => LAYERS[layer] ?? 'client';
 
 /**
  * Marks the spans of one part of a trace. Who calls a runtime is its client only where nobody stands between them: in a trace that also
- * tells what goes on around it (`inner`) the time between its commands is theirs.
+ * tells what goes on around it (one of `several` parts) the time between its commands is theirs.
  */
-export function place(made: readonly Draft[], part: number, { runtime, container }: Episode, inner: boolean): void {
+export function place(made: readonly Draft[], part: number, { runtime, container, events }: Episode, several: boolean): void {
+  const inner = several && !runtime.around;
+  const alone = several && events.every((event) => (event.container ?? container) === container);
   for (const one of made) {
     one.part = part;
     one.layer = runtime.layers[one.service] ?? 0;
     if (runtime.around && one.credit === 'runtime') one.credit = CREDIT[layerName(one.layer)];
-    if (!inner) continue;
-    if (one.credit === 'caller') one.credit = 'containerd';
-    if (!runtime.keyed) one.container ??= container;
+    if (inner && one.credit === 'caller') one.credit = 'containerd';
+    if (several && alone) one.container ??= container;
   }
 }
 
@@ -32,16 +34,27 @@ export function outermost(made: readonly Draft[], fallback: number): Layer {
   return layerName(first ?? fallback);
 }
 
-/** Moves the begins that are only bounded to the nearest moment before which they cannot have begun. */
-export function tighten(made: readonly Draft[]): void {
-  for (const one of made) {
-    if (one.after === undefined) continue;
-    let begin = one.start;
-    for (const other of made) {
-      if (other === one || other.service === 'caller' || (other.container !== undefined && one.container !== undefined && other.container !== one.container)) continue;
-      const bound = one.after.includes(other.name) ? other.end : other.after === undefined && other.layer <= one.layer && other.end >= one.end ? other.start : undefined;
-      if (bound !== undefined && bound > begin && bound < one.end) begin = bound;
-    }
-    one.start = begin;
+/**
+ * Moves the begins that are only bounded to the nearest moment before which they cannot have begun. One of which only the end was
+ * written (a task that is started again) begins, at the latest, with the first of what lies further in; where nothing does, it is none.
+ */
+export function tighten(made: Draft[], parts: readonly Episode[]): void {
+  for (const one of made) if (one.after !== undefined) one.start = beginOf(one, one.after, made, parts);
+  const whole = made.filter((one) => one.after === undefined || one.from !== one.to || one.start < one.end);
+  if (whole.length < made.length) made.splice(0, made.length, ...whole);
+}
+
+function beginOf(one: Draft, after: readonly string[], made: readonly Draft[], parts: readonly Episode[]): Duration {
+  const known = one.from !== one.to;
+  let begin: Duration | undefined = known ? one.start : undefined;
+  let inside: Duration | undefined;
+  for (const other of made) {
+    if (other === one || other.service === 'caller' || (other.container !== undefined && one.container !== undefined && other.container !== one.container)) continue;
+    // A runtime inside may call its own acts the same.
+    const named = parts[other.part]?.runtime.around === true && after.includes(other.name);
+    const bound = named ? other.end : other.after === undefined && other.layer <= one.layer && other.end >= one.end ? other.start : undefined;
+    if (bound !== undefined && bound < one.end && (begin === undefined || bound > begin)) begin = bound;
+    if (other.layer > one.layer && other.start < one.end && (inside === undefined || other.start < inside)) inside = other.start;
   }
+  return begin ?? inside ?? one.end;
 }

@@ -262,7 +262,7 @@ export class Ledger implements Intake {
     for (const episode of this.#open) {
       const begun = episode.kind === 'start' || episode.kind === 'continuation';
       if (!begun || episode.rule.name !== 'start') continue;
-      const group = this.#together.of(episode);
+      const group = this.#together.of(episode, () => undefined);
       if (group[0] !== episode || group.every(({ complete }) => complete)) continue;
       yield { opened: episode.opened, trace: () => asItStands(group, this.#options) };
     }

@@ -69,16 +69,16 @@ export interface FoldedPart {
 /**
  * @param index its number among the parts of its trace.
  * @param at the moment from which the trace counts.
- * @param inner other parts tell what goes on around it.
+ * @param several it is not the only one.
  */
-export function foldPart(episode: Episode, index: number, at: Nanos, inner: boolean): FoldedPart {
+export function foldPart(episode: Episode, index: number, at: Nanos, several: boolean): FoldedPart {
   const { runtime, rule, decision, events } = episode;
   const asLogged = resolve(runtime, events, at, decision.schemes);
   const calls = runtime.keyed ? callsOf(rule, asLogged) : NO_CALLS;
   const clock = runtime.keyed ? guestClock(runtime, asLogged, [...calls.values()].flat(), episode.rawClock) : undefined;
   const resolved = clock === undefined ? asLogged : inGuestOrder(asLogged, clock);
   const made = drafts(runtime, rule, resolved, decision.schemes, clock, calls);
-  place(made, index, episode, inner);
+  place(made, index, episode, several);
   const unused = unplaced(resolved, made, episode);
   return { episode, resolved, clock, made, loose: unused.length === 0 ? resolved.loose : [...resolved.loose, ...unused], last: lastOf(resolved) };
 }

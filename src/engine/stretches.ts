@@ -54,9 +54,9 @@ function byContainer(all: readonly Placed[]): Group[] {
 
 function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, schemes: readonly number[], clock: GuestClock | undefined, made: Draft[]): void {
   const { marks } = group;
-  const from = pick(rule.from, marks);
+  const from = pick(rule.from, marks) ?? (rule.after === undefined ? undefined : pick(rule.to, marks));
   if (from === undefined) return;
-  const to = runtime.keyed ? pickAfter(rule, group.items, from) : pick(rule.to, marks);
+  const to = from.mark !== undefined && rule.to.includes(from.mark) ? from : runtime.keyed ? pickAfter(rule, group.items, from) : pick(rule.to, marks);
   if (to === undefined && rule.optional) return;
   const [meant] = rule.to;
   const cutShort = to === undefined || (!runtime.keyed && to.mark !== meant && meant !== undefined && expected(runtime, schemes, meant));

@@ -24,11 +24,14 @@ export class Together {
     return runtime.around ? this.#all : [runtime, ...this.#around];
   }
 
-  /** @returns itself and what belongs to it, the outermost first. */
-  of(episode: OpenEpisode): readonly OpenEpisode[] {
+  /**
+   * @param look at those that have new lines: how far they reach is not known before.
+   * @returns itself and what belongs to it, the outermost first.
+   */
+  of(episode: OpenEpisode, look: (one: OpenEpisode) => void): readonly OpenEpisode[] {
     if (!this.#around.some((runtime) => this.#lives.anyOf(runtime)) || episode.kind === 'stray') return [episode];
     const found = new Set([episode]);
-    for (const one of found) for (const other of this.#besides(one)) found.add(other);
+    for (const one of found) for (const other of this.#besides(one, look)) found.add(other);
     return found.size === 1 ? [episode] : [...found].sort(outermostFirst);
   }
 
@@ -37,7 +40,7 @@ export class Together {
    * @param due whether every source has passed the time that an episode waits for.
    */
   ready(episode: OpenEpisode, due: (one: OpenEpisode) => boolean): readonly OpenEpisode[] | undefined {
-    const group = this.of(episode);
+    const group = this.of(episode, due);
     const cut = group.some((one) => one.cut !== undefined);
     // What goes on inside cannot go on any more once it is over outside.
     const over = cut || group.some((one) => one.over && one.runtime.around && due(one));
@@ -47,11 +50,15 @@ export class Together {
   }
 
   /** Those that it meets without another between them. */
-  *#besides(episode: OpenEpisode): Generator<OpenEpisode> {
+  *#besides(episode: OpenEpisode, look: (one: OpenEpisode) => void): Generator<OpenEpisode> {
     for (const runtime of episode.runtime.around ? this.#all : this.#around) {
       if (runtime === episode.runtime || !this.#lives.anyOf(runtime)) continue;
       for (const container of episode.containers) {
-        for (const other of this.#lives.around(runtime, container)) if (other.containers.has(container) && meet(episode, other)) yield other;
+        for (const other of this.#lives.around(runtime, container)) {
+          if (!other.containers.has(container)) continue;
+          look(other);
+          if (meet(episode, other)) yield other;
+        }
       }
     }
   }

@@ -25,7 +25,7 @@ type Mark =
   | 'PullImage asked' | 'PullImage answered' | 'PullImage failed'
   | 'CreateContainer asked' | 'CreateContainer answered' | 'CreateContainer failed'
   | 'StartContainer asked' | 'StartContainer answered' | 'StartContainer failed'
-  | 'snapshot prepared' | 'task creating' | 'shim connected' | 'shim up'
+  | 'snapshot prepared' | 'task creating' | 'shim connected' | 'shim up' | 'task shim up'
   | 'StopContainer asked' | 'StopContainer answered' | 'StopContainer failed' | 'RemoveContainer asked' | 'RemoveContainer answered' | 'RemoveContainer failed'
   | 'StopPodSandbox asked' | 'StopPodSandbox answered' | 'StopPodSandbox failed' | 'RemovePodSandbox asked' | 'RemovePodSandbox answered' | 'RemovePodSandbox failed'
   | 'network gone' | 'task exited' | 'shim gone';
@@ -137,7 +137,9 @@ export const runtime: Runtime<Mark> = {
         'RemovePodSandbox failed': failed('RemovePodSandbox'),
       },
       'containerd-shim': {
-        'shim up': shim(mark({ msg: 'starting signal loop', path: '{folder}/{id}' })),
+        'shim up': shim(mark({ msg: 'starting signal loop', path: '{folder}/{id}', namespace: 'k8s.io' })),
+        // Of a task that somebody else asked for it is the last that the log tells.
+        'task shim up': shim(mark({ msg: 'starting signal loop', path: '{folder}/{id}' }, { msg: 'starting signal loop', path: '{folder}/{id}', namespace: '{namespace}' })),
       },
     },
     ignored: {
@@ -210,9 +212,9 @@ export const runtime: Runtime<Mark> = {
       root: { service: 'containerd', name: 'container start' },
       names: { 'RunPodSandbox asked': 'pod start' },
       opens: ['RunPodSandbox asked', 'CreateContainer asked'],
-      standIns: ['StartContainer asked', 'snapshot prepared'],
+      standIns: ['StartContainer asked', 'snapshot prepared', 'task shim up'],
       pod: 'pod start',
-      until: ['RunPodSandbox answered', 'StartContainer answered'],
+      until: ['RunPodSandbox answered', 'StartContainer answered', 'task shim up'],
       fails: { 'RunPodSandbox failed': 'reason', 'CreateContainer failed': 'reason', 'StartContainer failed': 'reason', 'PullImage failed': 'reason' },
       undone: { by: 'task exited', hole: 'code', within: duration(250_000_000) },
       // Of an image the transfer counts; a virtual machine may boot inside the others.
@@ -224,7 +226,7 @@ export const runtime: Runtime<Mark> = {
       ],
       rests: { seen: 'CreateContainer answered', unseen: 'StartContainer asked' },
       // Of a container that nobody asked the kubelet's interface for.
-      nothing: { exactly: ['snapshot prepared', 'task creating', 'shim connected', 'shim up'], some: true, name: 'outside-cri' },
+      nothing: { exactly: ['snapshot prepared', 'task creating', 'shim connected', 'shim up', 'task shim up'], some: true, name: 'outside-cri' },
       // A pod's containers start one after another, each when the kubelet has seen the one before.
       settle: duration(5_000_000_000),
       most: 4_096,
@@ -252,7 +254,7 @@ export const runtime: Runtime<Mark> = {
     start: [
       between('sandbox: prepare', 'containerd', 'RunPodSandbox asked', 'CNI begun', { credit: 'containerd', optional: true }),
       between('network: set up', 'containerd', 'CNI begun', 'CNI ended', { credit: 'containerd', optional: true }),
-      between('shim: start', 'containerd-shim', ['task creating', 'CNI ended', 'StartContainer asked', 'snapshot prepared'], ['shim connected', 'shim up'], {
+      between('shim: start', 'containerd-shim', ['task creating', 'CNI ended', 'StartContainer asked', 'snapshot prepared'], ['shim connected', 'shim up', 'task shim up'], {
         credit: 'shim',
         together: true,
         optional: true,
