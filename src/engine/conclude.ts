@@ -47,6 +47,8 @@ export interface ConcludeOptions {
 /** One of the episodes with what its lines amount to. */
 interface Judged<T> {
   readonly settling: T;
+  /** Its members but for what undoes it, which is another episode's. */
+  readonly mine: readonly Event[];
   readonly events: readonly Event[];
   readonly decision: Decision;
   /** Some of its lines stood in two files. */
@@ -94,6 +96,7 @@ function judgeOne<T extends Settling>(settling: T, options: ConcludeOptions): Ju
   const outcome = judge(runtime, rule, whole, decision.schemes);
   return {
     settling,
+    mine,
     events,
     decision,
     copies: events.length < mine.length,
@@ -163,7 +166,7 @@ export function asItStands(episodes: readonly OpenEpisode[], options: ConcludeOp
   return conclude(group, options, () => sourceKey('')).trace;
 }
 
-function bury<T extends Settling>({ settling: { episode, members, alone }, events, none, episode: { outcome } }: Judged<T>, traceId: string | undefined, trace: Trace | undefined, keyOf: (source: SourceId) => SourceKey): Tombstone {
+function bury<T extends Settling>({ settling: { episode, alone }, mine, events, none, episode: { outcome } }: Judged<T>, traceId: string | undefined, trace: Trace | undefined, keyOf: (source: SourceId) => SourceKey): Tombstone {
   const { runtime, container } = episode;
   const end = none === undefined ? outcome : 'nothing';
   const unfinished = end === 'created' || end === 'incomplete';
@@ -172,16 +175,16 @@ function bury<T extends Settling>({ settling: { episode, members, alone }, event
     container,
     ...(episode.subject !== container && { subject: episode.subject }),
     ...(runtime.keyed && {
-      containers: distinct(members, ({ container: name }) => name),
-      handles: distinct(members, ({ handle }) => handle),
+      containers: distinct(mine, ({ container: name }) => name),
+      handles: distinct(mine, ({ handle }) => handle),
     }),
     ...(episode.rule.name !== 'start' && { episode: episode.rule.name }),
     traceId: traceId ?? '',
     opened: events[0]?.time ?? episode.opened,
     until: episode.limit,
     outcome: end,
-    seen: unfinished ? members.slice(0, 64).map((event) => event.spelling.text) : [],
-    extents: alone ? extentsOf(members, keyOf) : withLines(extentsOf(members, keyOf), members, keyOf),
+    seen: unfinished ? mine.slice(0, 64).map((event) => event.spelling.text) : [],
+    extents: alone ? extentsOf(mine, keyOf) : withLines(extentsOf(mine, keyOf), mine, keyOf),
     waited: !episode.complete,
     capped: episode.cut !== undefined,
   };

@@ -34,6 +34,9 @@ import { Together } from './together.ts';
 import type { Tombstone } from './tombstone.ts';
 import type { Verdicts } from './verdicts.ts';
 
+/** How often is looked whether what has no name has got one, or was given up. */
+const SOON_MS = 1_000;
+
 export { LEDGER_DEFAULTS };
 export type { Count, LedgerOptions, Settlement };
 
@@ -166,12 +169,12 @@ export class Ledger implements Intake {
     const frontierOf = this.#frontiers(clock.now());
     let next = this.#gathering.nextTurn(frontierOf);
     for (const episode of this.#open) {
-      // Its time has come, and that of what it waits for has not.
-      if (episode.heldBy !== undefined && !episode.changed && (episode.heldBy === 'unnamed' || this.#open.has(episode.heldBy))) continue;
+      // Its time has come, and that of what it waits for has not; of what has no name yet nobody knows it.
+      if (episode.heldBy instanceof OpenEpisode && !episode.changed && this.#open.has(episode.heldBy)) continue;
       const frontier = frontierOf(episode.runtime);
       // Only what is read can say more while a source has unread lines.
       if (frontier.behind !== undefined) continue;
-      const due = episode.written === undefined ? steady(0) : (dueAt(episode, frontier) ?? steady(0));
+      const due = episode.written === undefined ? steady(0) : episode.heldBy === 'unnamed' ? steady(clock.steady() + SOON_MS) : (dueAt(episode, frontier) ?? steady(0));
       if (next === undefined || due < next) next = due;
     }
     return next;

@@ -45,7 +45,7 @@ export class Together {
     // What goes on inside cannot go on any more once it is over outside.
     const over = cut || group.some((one) => one.over && one.runtime.around && due(one));
     const awaited = cut ? undefined : group.find((one) => one !== episode && !due(one) && !isNothing(one) && (one.runtime.around || !over));
-    episode.heldBy = awaited ?? (!over && this.#waits(episode) ? 'unnamed' : undefined);
+    episode.heldBy = awaited ?? (!over && !group.some((one) => one.runtime.around) && this.#waits(episode) ? 'unnamed' : undefined);
     return episode.heldBy === undefined ? group : undefined;
   }
 
