@@ -35,8 +35,8 @@ export const isError = (trace: Trace): boolean => trace.errorType !== undefined;
 /** All breaches of a slow start, the most telling first; none: it was not slow. */
 export function breachesOf(rule: Rule, trace: Trace, history: History | undefined): Breach[] {
   if (rule.above === undefined) return [];
-  if (rule.phase === TOTAL) return breach(rule, rule.above, trace.runtime, TOTAL, trace.active, undefined, history);
-  const found = phasesOf(rule, trace).flatMap((span) => breach(rule, rule.above, trace.runtime, span.name, length(span), span, history));
+  if (rule.phase === TOTAL) return breach(rule, rule.above, trace, TOTAL, trace.active, undefined, history);
+  const found = phasesOf(rule, trace).flatMap((span) => breach(rule, rule.above, trace, span.name, length(span), span, history));
   // Where a phase and a part of it are both too long, the part tells more.
   const parents = new Set(found.map(({ span }) => span?.parent));
   const holds = (one: Breach): number => Number(one.span !== undefined && parents.has(one.span.id));
@@ -61,11 +61,11 @@ function phasesOf(rule: Rule, trace: Trace): Span[] {
   return [...longest.values()];
 }
 
-function breach(rule: Rule, above: Threshold | undefined, runtime: string, phase: string, took: Duration, span: Span | undefined, history: History | undefined): Breach[] {
+function breach(rule: Rule, above: Threshold | undefined, trace: Trace, phase: string, took: Duration, span: Span | undefined, history: History | undefined): Breach[] {
   if (above === undefined) return [];
   if (above.kind === 'fixed') return took > above.limit ? [{ phase, took, limit: above.limit, usual: undefined, span }] : [];
   const { factor, percentile, window } = above;
-  const seen = history?.percentile(runtime, phase, percentile, window);
+  const seen = history?.percentile(trace, phase, percentile, window);
   if (seen === undefined || seen.samples < rule.minSamples) return [];
   const limit = duration(Math.round(seen.value * factor));
   return limit > 0 && took > limit ? [{ phase, took, limit, usual: { factor, percentile, window, ...seen }, span }] : [];

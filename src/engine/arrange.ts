@@ -48,6 +48,8 @@ function holder(arranged: readonly Draft[], before: number, draft: Draft): numbe
 
 function mayHold(outer: Draft, draft: Draft): boolean {
   if (outer.container !== undefined && draft.container !== undefined && outer.container !== draft.container) return false;
+  // The start of one container of several holds whatever is that container's.
+  if (outer.layer < 0) return draft.layer >= 0;
   if (outer.service !== draft.service) return outer.layer < draft.layer;
   // Two logs of one component tell of the same work, the one from further out than the other.
   if (outer.part !== draft.part) return true;

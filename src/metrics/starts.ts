@@ -1,13 +1,12 @@
 /** What finished starts add to the metrics: each live one once. */
 import type { FinishedStart } from '../model/finished.ts';
-import { LAYERS } from '../model/layer.ts';
 import type { Layer } from '../model/layer.ts';
 import { after } from '../model/time.ts';
 import type { Outcome, Span, Trace } from '../model/trace.ts';
 import { boundsFor } from './bounds.ts';
 import type { MetricName, Point } from './catalogue.ts';
 import type { Shown } from './exposition.ts';
-import { Counter, Histogram, OTHER } from './series.ts';
+import { Counter, Histogram } from './series.ts';
 
 /** What is known of a runtime before it has written anything. */
 export interface Vocabulary {
@@ -19,6 +18,8 @@ export interface Vocabulary {
 }
 
 const OUTCOMES: Readonly<Record<Outcome, true>> = { ok: true, created: true, incomplete: true, failed: true };
+/** Any runtime's start may be told of from further out. */
+const AROUND: Layer = 'cri';
 /** Nothing starts here: a trace whose outermost layer is one of these has lost its beginning. */
 const INNER: ReadonlySet<Layer> = new Set(['hypervisor', 'guest']);
 
@@ -28,13 +29,10 @@ export class StartMetrics {
   readonly #outcomes = new Counter(3);
   readonly #findings = new Counter();
   readonly #offsets = new Map<string, number>();
-  /** By runtime, then by service: two runtimes may give one name to different things. */
-  readonly #layers = new Map<string, ReadonlyMap<string, Layer>>();
 
   constructor(vocabularies: readonly Vocabulary[]) {
     for (const { runtime, services, phases } of vocabularies) {
-      this.#layers.set(runtime, new Map(Object.entries(services)));
-      for (const layer of outermost(Object.values(services))) {
+      for (const layer of new Set([...outermost(Object.values(services)), AROUND])) {
         this.#starts.declare(runtime, layer);
         for (const outcome of Object.keys(OUTCOMES)) this.#outcomes.declare(runtime, layer, outcome);
         for (const phase of phases) this.#phases.declare(runtime, layer, phase);
@@ -51,7 +49,7 @@ export class StartMetrics {
 
   see({ trace, live }: FinishedStart): void {
     if (!live || trace.episode !== 'start') return;
-    const layer = this.#layerOf(trace);
+    const layer = trace.rootLayer;
     const at = Number(after(trace.at, trace.wall) / 1_000_000n) / 1e3;
     this.#outcomes.add([trace.runtime, layer, trace.outcome]);
     // A start that was only created, or broke off, is shorter than one that came up, and no better for it.
@@ -75,12 +73,6 @@ export class StartMetrics {
     ];
   }
 
-  #layerOf(trace: Trace): string {
-    const known = this.#layers.get(trace.runtime);
-    const layers = trace.spans.flatMap(({ service }) => known?.get(service) ?? []);
-    return outermostOf(layers) ?? OTHER;
-  }
-
   #offset(trace: Trace): void {
     let largest: number | undefined;
     for (const span of trace.spans) {
@@ -95,8 +87,6 @@ function offsetOf(span: Span): number | undefined {
   const value = span.attributes.find(([name]) => name === 'shimtrace.clock.offset_ns')?.[1];
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
-
-const outermostOf = (layers: readonly Layer[]): Layer | undefined => LAYERS.find((layer) => layers.includes(layer));
 
 /** Layers that can be the outermost of a whole start. */
 function outermost(layers: readonly Layer[]): Layer[] {

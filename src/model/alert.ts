@@ -42,13 +42,16 @@ export type SinkSpec = { readonly name: string } & (
   | { readonly kind: 'journal' }
 );
 
+/** Which starts may be compared: those of one runtime that were seen from the same layer. */
+export type Seen = Pick<Trace, 'runtime' | 'rootLayer'>;
+
 /** How long starts of a runtime took: what a relative threshold is made of. The store knows. */
 export interface History {
   /**
    * @param phase `TOTAL` or the name of a phase. @param percentile 0 to 100. @param window up to now.
    * @returns undefined when nothing was seen.
    */
-  percentile(runtime: string, phase: string, percentile: number, window: Duration): { readonly value: Duration; readonly samples: number } | undefined;
+  percentile(of: Seen, phase: string, percentile: number, window: Duration): { readonly value: Duration; readonly samples: number } | undefined;
 }
 
 /** A start that has begun. */

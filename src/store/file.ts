@@ -6,7 +6,7 @@ export const STORE_FILE = 'starts.db';
 export const storePath = (folder: string): string => join(folder, STORE_FILE);
 
 /** Of the layout below. A newer one is left alone. */
-export const STORE_VERSION = 1;
+export const STORE_VERSION = 2;
 
 /**
  * `start`: one row each, in order of arrival. `block`: the traces of several starts, whose `seq` begin at its `id`, compressed
@@ -22,7 +22,7 @@ CREATE TABLE start (
   seq INTEGER PRIMARY KEY, trace BLOB NOT NULL, runtime TEXT NOT NULL, episode TEXT NOT NULL, container TEXT NOT NULL,
   outcome TEXT NOT NULL, error_type TEXT, at INTEGER NOT NULL, wall INTEGER NOT NULL, active INTEGER NOT NULL,
   schemes TEXT NOT NULL, last_mark TEXT NOT NULL, slowest TEXT, slowest_own INTEGER, findings TEXT NOT NULL,
-  live INTEGER NOT NULL, host INTEGER NOT NULL, phases BLOB NOT NULL, members TEXT
+  live INTEGER NOT NULL, host INTEGER NOT NULL, phases BLOB NOT NULL, members TEXT, layer TEXT NOT NULL DEFAULT 'runtime'
 );
 CREATE TABLE member (container TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (container, seq)) WITHOUT ROWID;
 CREATE UNIQUE INDEX start_trace ON start (trace);
@@ -32,6 +32,9 @@ CREATE INDEX start_active ON start (active);
 CREATE INDEX start_failed ON start (at) WHERE outcome IN ('failed', 'incomplete');
 PRAGMA user_version = ${STORE_VERSION};
 `;
+
+/** Version 1 had no layers: what it holds was told by runtimes alone. */
+const FROM_1 = `ALTER TABLE start ADD COLUMN layer TEXT NOT NULL DEFAULT 'runtime'; PRAGMA user_version = ${STORE_VERSION};`;
 
 export type Opening =
   | { readonly kind: 'open'; readonly database: DatabaseSync }
@@ -44,7 +47,9 @@ export function openForWriting(path: string): Opening {
   return opened(() => new DatabaseSync(path, { timeout: 1_000 }), (database) => {
     // Space of what is deleted can be given back. Only a new file can still be told so.
     database.exec('PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304');
-    if (versionOf(database) === 0) database.exec(`BEGIN; ${LAYOUT} COMMIT`);
+    const version = versionOf(database);
+    if (version === 0) database.exec(`BEGIN; ${LAYOUT} COMMIT`);
+    else if (version === 1) database.exec(`BEGIN; ${FROM_1} COMMIT`);
   });
 }
 

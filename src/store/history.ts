@@ -1,7 +1,7 @@
 /** How long starts took in the last days: what alerts hold a new one against. */
 import type { DatabaseSync } from 'node:sqlite';
 import { TOTAL } from '../model/alert.ts';
-import type { History } from '../model/alert.ts';
+import type { History, Seen } from '../model/alert.ts';
 import { duration } from '../model/time.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import { isSqlite, openForReading } from './file.ts';
@@ -36,30 +36,30 @@ export class StoreHistory implements History {
     this.#options = options;
   }
 
-  percentile(runtime: string, phase: string, percentile: number, window: Duration): { readonly value: Duration; readonly samples: number } | undefined {
-    const sorted = this.#lengths(runtime, window).get(phase);
+  percentile(of: Seen, phase: string, percentile: number, window: Duration): { readonly value: Duration; readonly samples: number } | undefined {
+    const sorted = this.#lengths(of, window).get(phase);
     if (sorted === undefined) return undefined;
     // Nearest rank: always a length that was seen.
     const value = sorted[Math.min(sorted.length, Math.max(1, Math.ceil((percentile / 100) * sorted.length))) - 1];
     return value === undefined ? undefined : { value: duration(value), samples: sorted.length };
   }
 
-  #lengths(runtime: string, window: Duration): Lengths {
-    const key = `${window} ${runtime}`;
+  #lengths(of: Seen, window: Duration): Lengths {
+    const key = `${window} ${of.rootLayer} ${of.runtime}`;
     const now = this.#options.steady();
     const known = this.#kept.get(key);
     if (known !== undefined && now - known.at < FRESH_MS) return known.lengths;
-    const lengths = this.#read(runtime, window);
+    const lengths = this.#read(of, window);
     if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
     this.#kept.set(key, { at: now, lengths });
     return lengths;
   }
 
-  #read(runtime: string, window: Duration): Lengths {
+  #read(of: Seen, window: Duration): Lengths {
     const opening = openForReading(this.#options.path);
     if (opening.kind !== 'open') return new Map();
     try {
-      return gather(opening.database, runtime, this.#options.now() - BigInt(window));
+      return gather(opening.database, of, this.#options.now() - BigInt(window));
     } catch (error) {
       if (!isSqlite(error)) throw error;
       return new Map();
@@ -69,7 +69,7 @@ export class StoreHistory implements History {
   }
 }
 
-function gather(database: DatabaseSync, runtime: string, since: bigint): Lengths {
+function gather(database: DatabaseSync, { runtime, rootLayer }: Seen, since: bigint): Lengths {
   const names = new Map<number, string>();
   for (const { id, name, incomplete } of database.prepare('SELECT id, name, incomplete FROM phase').all()) if (incomplete === 0) names.set(Number(id), String(name));
   const lengths = new Map<string, number[]>();
@@ -78,8 +78,8 @@ function gather(database: DatabaseSync, runtime: string, since: bigint): Lengths
     if (known === undefined) lengths.set(name, [length]);
     else known.push(length);
   };
-  const rows = database.prepare("SELECT active, phases FROM start INDEXED BY start_runtime WHERE runtime = ? AND start.at >= ? AND episode = 'start' AND outcome = 'ok' ORDER BY start.at DESC LIMIT ?");
-  for (const { active, phases } of rows.all(runtime, BigInt.asIntN(64, since), MOST)) {
+  const rows = database.prepare("SELECT active, phases FROM start INDEXED BY start_runtime WHERE runtime = ? AND layer = ? AND start.at >= ? AND episode = 'start' AND outcome = 'ok' ORDER BY start.at DESC LIMIT ?");
+  for (const { active, phases } of rows.all(runtime, rootLayer, BigInt.asIntN(64, since), MOST)) {
     add(TOTAL, Number(active));
     const longest = new Map<string, number>();
     for (const { kind, length } of phases instanceof Uint8Array ? unpackPhases(phases) : []) {

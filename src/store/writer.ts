@@ -60,7 +60,7 @@ export class StoreWriter {
     this.#insertBlock = database.prepare('INSERT INTO block (id, stored, count, body) VALUES (?, ?, ?, ?)');
     this.#insertMember = database.prepare('INSERT INTO member (container, seq) VALUES (?, ?) ON CONFLICT DO NOTHING');
     this.#insertStart = database.prepare(`INSERT INTO start (seq, trace, runtime, episode, container, outcome, error_type, at, wall, active,
-      schemes, last_mark, slowest, slowest_own, findings, live, host, phases, members) VALUES (${Array.from({ length: 19 }, () => '?').join(', ')})`);
+      schemes, last_mark, slowest, slowest_own, findings, live, host, phases, members, layer) VALUES (${Array.from({ length: 20 }, () => '?').join(', ')})`);
     this.#oldest = database.prepare('SELECT id, stored, count FROM block ORDER BY id LIMIT 1');
     this.#sizes = {
       page_count: database.prepare('PRAGMA page_count'),
@@ -127,7 +127,7 @@ export class StoreWriter {
       seq, Buffer.from(trace.id, 'hex'), cut(row.runtime), cut(row.episode), cut(row.container), row.outcome, row.errorType === undefined ? null : cut(row.errorType),
       BigInt.asIntN(64, trace.at > INT64_MAX ? INT64_MAX : trace.at), row.wall, row.active, JSON.stringify(row.schemes), cut(row.lastMark),
       row.slowest === undefined ? null : cut(row.slowest.phase), row.slowest?.own ?? null, JSON.stringify(row.findings), Number(live), this.#host,
-      packPhases(trace.spans, (span) => this.#kindOf(span)), members.size > 1 ? JSON.stringify([...members]) : null,
+      packPhases(trace.spans, (span) => this.#kindOf(span)), members.size > 1 ? JSON.stringify([...members]) : null, trace.rootLayer,
     );
     for (const container of members) this.#insertMember.run(container, seq);
   }

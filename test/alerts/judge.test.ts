@@ -41,9 +41,9 @@ describe('a factor over what was usual', () => {
 
   test('each phase is asked for by its name', () => {
     const asked: string[] = [];
-    const slow: History = { percentile: (runtime, phase, percentile, window) => (asked.push(`${runtime} ${phase} ${percentile} ${window}`), { value: duration(1e6), samples: 100 }) };
+    const slow: History = { percentile: ({ runtime, rootLayer }, phase, percentile, window) => (asked.push(`${runtime} ${rootLayer} ${phase} ${percentile} ${window}`), { value: duration(1e6), samples: 100 }) };
     breachesOf(rule({ phase: '*', above: usual(2) }), slowStart(2_000), slow);
-    expect(asked).toEqual([`urunc create 95 ${7 * 86_400e9}`, `urunc create: wait 95 ${7 * 86_400e9}`]);
+    expect(asked).toEqual([`urunc runtime create 95 ${7 * 86_400e9}`, `urunc runtime create: wait 95 ${7 * 86_400e9}`]);
   });
 });
 

@@ -13,7 +13,7 @@ import { clock, mark, outcomeInk, reasonWords, schemeWords } from './words.ts';
  */
 export function waterfall(trace: Trace, paper: Paper): string {
   const sections = [
-    [...header(trace, paper), ...totals(trace, paper)],
+    [...header(trace, paper), ...totals(trace, paper), ...layers(trace, paper)],
     table(trace, paper),
     [...errors(trace, paper), ...loose(trace, paper), ...links(trace, paper), ...findings(trace, paper)],
     legend(trace, paper),
@@ -43,6 +43,17 @@ function totals(trace: Trace, paper: Paper): string[] {
   const sign = gapMark(trace);
   const rest = sign === '<' ? '>' : sign;
   return [`${wall} = ${rest}${length(paper, trace.active)} active + ${sign}${length(paper, caller)} caller`];
+}
+
+/** Whose it was, from the client inwards, where more than one layer tells of it: `client 3.5ms, containerd 31.2ms, runtime 12ms`. */
+function layers(trace: Trace, paper: Paper): string[] {
+  const shares = (trace.spans[0]?.attributes ?? []).flatMap(([name, value]) => {
+    const [, layer] = /^shimtrace\.credit\.([a-z]+)_ns$/.exec(name) ?? [];
+    return layer === undefined || typeof value !== 'number' ? [] : [{ layer, value }];
+  });
+  const order = ['client', 'containerd', 'shim', 'runtime', 'hypervisor', 'guest', 'idle'];
+  const sorted = shares.toSorted((a, b) => order.indexOf(a.layer) - order.indexOf(b.layer));
+  return shares.length === 0 ? [] : wrap(paper, ['of it', ...sorted.map(({ layer, value }, at) => `${layer === 'idle' ? 'nobody' : layer} ${length(paper, duration(value))}${at < sorted.length - 1 ? ',' : ''}`)].map((text) => piece(text)), ' ', '  ');
 }
 
 /** The least certain of the caller's gaps. */
