@@ -34,9 +34,6 @@ import { Together } from './together.ts';
 import type { Tombstone } from './tombstone.ts';
 import type { Verdicts } from './verdicts.ts';
 
-/** How often is looked whether what has no name has got one, or was given up. */
-const SOON_MS = 1_000;
-
 export { LEDGER_DEFAULTS };
 export type { Count, LedgerOptions, Settlement };
 
@@ -174,7 +171,7 @@ export class Ledger implements Intake {
       const frontier = frontierOf(episode.runtime);
       // Only what is read can say more while a source has unread lines.
       if (frontier.behind !== undefined) continue;
-      const due = episode.written === undefined ? steady(0) : episode.heldBy === 'unnamed' ? steady(clock.steady() + SOON_MS) : (dueAt(episode, frontier) ?? steady(0));
+      const due = episode.written === undefined ? steady(0) : episode.heldBy === 'unnamed' ? steady(clock.steady() + 1_000) : (dueAt(episode, frontier) ?? steady(0));
       if (next === undefined || due < next) next = due;
     }
     return next;
@@ -207,7 +204,7 @@ export class Ledger implements Intake {
     for (const { settling: { life }, tombstone } of buried) life.bury(tombstone);
     if (trace === undefined) for (const { settling: { life }, tombstone } of buried) this.#keep(life, tombstone);
     else this.#flights.add(trace.id, buried.map(({ settling: { episode, members, life }, tombstone }) => ({ life, tombstone, members, inside: episode.kind === 'inside' })));
-    for (const { rest, episode } of settling) this.#gathering.again(rest, episode.subject, episode.runtime);
+    for (const { rest, episode: { subject, runtime } } of settling) this.#gathering.again(rest, subject, runtime);
     for (const { life } of settling) this.#lives.tidy(life);
     return trace && { trace, waited: buried.some(({ tombstone }) => tombstone.waited && tombstone.outcome !== 'nothing') };
   }
