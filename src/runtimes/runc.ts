@@ -80,7 +80,8 @@ const ignored: SourceRule<Mark>['ignored'] = {
 
 export const runtime: Runtime<Mark> = {
   name: 'runc',
-  services: { runc: 'runtime', 'runc-init': 'runtime' },
+  // Of one second, and so of one time, what init did comes before what runc says of it.
+  services: { 'runc-init': 'runtime', runc: 'runtime' },
   schemes: ['any'],
 
   sources: [

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { field, list, text } from './json.ts';
 import { Server, ask, freePorts, textOf } from './server.ts';
-import { viewJson } from './spans.ts';
+import { attributesJson, viewJson } from './spans.ts';
 import type { SpanView } from './spans.ts';
 
 const CONFIG = join(import.meta.dirname, '../servers/jaeger/config.yaml');
@@ -45,6 +45,17 @@ export class Jaeger implements AsyncDisposable {
   async trace(id: string): Promise<SpanView[]> {
     const answer = await this.#get(`/api/v3/traces/${id}`);
     return answer === undefined ? [] : results(answer);
+  }
+
+  /** Attributes of a trace's spans as text, by span id. */
+  async attributes(id: string): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+    const answer = (await this.#get(`/api/v3/traces/${id}`)) ?? '';
+    return new Map(answer.split('\n').filter((line) => line.trim() !== '').flatMap((line) => [...attributesJson(field(JSON.parse(line), 'result'))]));
+  }
+
+  /** Names of all components that spans came of. */
+  async services(): Promise<string[]> {
+    return list(JSON.parse((await this.#get('/api/services')) ?? '{}'), 'data').map(String);
   }
 
   /** All traces that began in between, by what the search finds. */

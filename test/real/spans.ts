@@ -52,6 +52,17 @@ function viewSpan(service: string, span: unknown): SpanView {
 const attribute = (attributes: readonly unknown[], name: string): string =>
   text(attributes.find((each) => text(each, 'key') === name), 'value', 'stringValue');
 
+/** Attributes of its spans as text, by span id. */
+export function attributesJson(request: unknown): Map<string, ReadonlyMap<string, string>> {
+  const spans = list(request, 'resourceSpans').flatMap((resource) => list(resource, 'scopeSpans').flatMap((scope) => list(scope, 'spans')));
+  return new Map(spans.map((span) => [
+    text(span, 'spanId'),
+    new Map(list(span, 'attributes').map((each) => [text(each, 'key'), textOf(field(each, 'value'))])),
+  ]));
+}
+
+const textOf = (value: unknown): string => ['stringValue', 'intValue', 'boolValue'].map((kind) => field(value, kind)).filter((one) => one !== undefined).map(String).join('');
+
 /** Spans of a request as it came over the wire, by span id. */
 export function viewWire(bytes: Uint8Array): SpanView[] {
   const value = (attributes: readonly (readonly [string, unknown])[], name: string): string => {

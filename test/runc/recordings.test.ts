@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { corpusFile, overRecordings } from '../support/corpus.ts';
-import { RUNC, tracesOf } from '../support/ledger.ts';
+import { steady } from '../../src/model/time.ts';
+import { Feed, RUNC, clockAt, newLedger, tracesOf } from '../support/ledger.ts';
 import type { LogFile, ReadResult } from '../support/ledger.ts';
 
 const read = (files: readonly LogFile[] | string): ReadResult => tracesOf(files, { runtimes: [RUNC] });
@@ -72,6 +73,15 @@ describe('what the lines prove', () => {
   test('a failure without --debug is a start that failed, and why', () => {
     expect(outcomes(one(line(1, 'runc create failed: invalid rootfs: stat /b/rootfs: no such file or directory', 'error')))).toEqual(['c1 failed: invalid rootfs: stat /b/rootfs: no such file or directory']);
     expect(outcomes(one(line(1, 'container_linux.go:380: starting container process caused: exec: "x": not found', 'error')))).toEqual(['c1 failed: : exec: "x": not found']);
+  });
+
+  test('a failure is told as soon as it is written, also in the second in which the start began', () => {
+    const ledger = newLedger({}, [RUNC]);
+    const feed = new Feed(ledger, { log: begun(1) + line(1, 'runc create failed: unable to start container process: EOF', 'error') + line(1, 'container does not exist', 'error'), key: '/var/log/runc/c1.log' });
+    while (feed.more(65_536));
+    const second = BigInt(Date.parse(`${TIME}1Z`)) * 1_000_000n;
+    ledger.atEnd(feed.id, steady(3_000));
+    expect(ledger.settle(clockAt(second + 3_000_000_000n, 3_000)).map(({ trace }) => [trace.outcome, trace.spans.length])).toEqual([['failed', 2]]);
   });
 
   test('a failure at --debug ends the start under way, and a stage says why better than runc', () => {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the real servers of the tests: every folder here with a go.mod becomes a binary of the folder's name in the cache
-# folder ($SHIMTRACE_SERVERS, else ${XDG_CACHE_HOME:-~/.cache}/shimtrace-servers): of its own main.go, else of the
+# Builds the real servers of the tests, and what drives others for them: every folder here with a go.mod becomes a binary of
+# the folder's name in the cache folder ($SHIMTRACE_SERVERS, else ${XDG_CACHE_HOME:-~/.cache}/shimtrace-servers): of its own main.go, else of the
 # package that the one `tool` line of its go.mod names. The smallest comes first.
 # What is already built from the same sources, flags and Go stays. Needs Go and its module proxy the first time (minutes
 # of one core: the Collector three, Tempo five, Jaeger seven); go.sum pins every module.
