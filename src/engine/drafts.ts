@@ -54,5 +54,8 @@ export function drafts(
   for (const word of rule.spans) if (word.kind === 'sessions') made.unshift(...(word.from.length > 0 ? requestsOf(word, rule, resolved) : sessionsOf(word, rule, resolved, made)));
   for (const word of rule.spans) if (word.kind === 'pairs') moveInside(word, made);
   for (const word of rule.spans) if (word.kind === 'gaps') gapsOf(word, made);
-  return made;
+  return runtime.keyed ? made.filter(hasLength) : made;
 }
+
+/** Between two lines of one second, of a writer that knows no more, nothing was measured; a back-end takes a span without a length for an error. */
+const hasLength = ({ start, end, from, to }: Draft): boolean => start < end || from.event.step <= 1 || to.event.step <= 1;

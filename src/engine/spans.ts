@@ -4,11 +4,12 @@
  */
 import { byName } from './root.ts';
 import type { Attribute } from './root.ts';
-import type { Attributes, Certainty, Credit, Link, Span, SpanEvent, SpanKind } from '../model/trace.ts';
+import type { Attributes, Certainty, Credit, Link, LooseReason, Span, SpanEvent, SpanKind } from '../model/trace.ts';
 import { between, duration } from '../model/time.ts';
 import type { Duration } from '../model/time.ts';
 import type { Draft } from './draft.ts';
 import type { Placed } from './groups.ts';
+import { inOrder } from './event.ts';
 import { findingEvent, gapEvent, owns, spanEvent } from './evidence.ts';
 import { gapsOf } from './gaps.ts';
 import type { Details } from './fold.ts';
@@ -156,15 +157,18 @@ function ownAttributes({ marked, whole: { parts } }: Details, draft: Draft): Att
 }
 
 function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
-  const events: SpanEvent[] = [];
+  const lines: { readonly placed: Placed; readonly reason: LooseReason | undefined }[] = [];
   const take = (placed: Placed): void => {
     const loose = at === 0 && details.loose.some((one) => one.placed.event === placed.event);
-    if (!loose && placed.mark !== undefined && owns(details.arranged, at, placed)) events.push(spanEvent(placed, nameOf(placed), undefined));
+    if (!loose && placed.mark !== undefined && owns(details.arranged, at, placed)) lines.push({ placed, reason: undefined });
   };
   take(draft.from);
   if (draft.to.event !== draft.from.event) take(draft.to);
+  if (at === 0) lines.push(...details.loose);
+  // Of one second the order is all that is known.
+  if (lines.some(({ placed }) => placed.event.step > 1)) lines.sort((a, b) => inOrder(a.placed.event, b.placed.event));
+  const events = lines.map(({ placed, reason }) => spanEvent(placed, nameOf(placed), reason));
   if (at > 0) return events;
-  for (const { placed, reason } of details.loose) events.push(spanEvent(placed, nameOf(placed), reason));
   for (const one of gapsOf(details.whole.parts)) events.push(gapEvent(one, details.at, details.arranged[0]?.end ?? duration(0)));
   // One each, since back-ends find a list only by the whole of it.
   for (const { id, evidence: [first] } of details.findings) if (first !== undefined) events.push(findingEvent(id, between(details.at, first.time)));

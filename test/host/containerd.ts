@@ -7,7 +7,8 @@ import { until } from '../real/program.ts';
 import { CHECKOUT, Machine, NPM_PATH, lacksHost } from './machine.ts';
 
 const SCRIPT = join(import.meta.dirname, 'containerd.sh');
-const EVENTS = '/run/truth';
+/** What `ctr events` prints, kept by a service of its own: a log like any other. */
+export const EVENTS = '/run/truth';
 const UNIT = 'shimtrace-live';
 
 /** Why there can be no such host here; undefined: there can. */
