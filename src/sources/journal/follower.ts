@@ -12,15 +12,10 @@ import { doneBefore, formOf } from './record.ts';
 import type { JournalRecord } from './record.ts';
 import { isWhole, keyOf, nameOf } from './selection.ts';
 import { Session } from './session.ts';
-import { TIMING } from './settings.ts';
+import { GIVEN_UP, REST_MS, TIMING } from './settings.ts';
 import type { JournalSettings, Timing } from './settings.ts';
 import { Vigil } from './vigil.ts';
 import { isBadCursor, problemOf } from './words.ts';
-
-/** After so many failures in a row those who wait for this source go on without it. */
-const GIVEN_UP = 3;
-/** Output that stops for so long is at its end, whatever times it tells. */
-const REST_MS = 50;
 
 type Phase = 'stopped' | 'probing' | 'catching up' | 'following' | 'waiting' | 'held up';
 
@@ -33,6 +28,7 @@ export class JournalFollower {
   readonly name: string;
   readonly #settings: JournalSettings;
   readonly #timing: Timing;
+  readonly #command: string;
   readonly #gaps: Gaps;
   readonly #vigil: Vigil;
   readonly #saved: JournalRecord | undefined;
@@ -55,6 +51,7 @@ export class JournalFollower {
   constructor(settings: JournalSettings) {
     const { selection, records, log, clock } = settings;
     this.#settings = settings;
+    this.#command = settings.command ?? 'journalctl';
     this.#timing = { ...TIMING, ...settings.timing };
     this.name = nameOf(selection);
     const key = keyOf(selection);
@@ -72,6 +69,8 @@ export class JournalFollower {
   /** Begins to read, or tells why it cannot and goes on trying. */
   start(): void {
     this.#phase = 'probing';
+    // It holds lines that nobody has read: what began before a restart must not end without them while journalctl is asked what it is.
+    if (this.#failures === 0) this.#begin();
     const { selection } = this.#settings;
     this.#child = probeJournal(this.#command, selection, this.name, (probe) => this.#probed(probe));
   }
@@ -124,7 +123,7 @@ export class JournalFollower {
 
   /** It can be read: what keeps it waiting is not the journal. */
   get reading(): boolean {
-    return this.#problem === undefined && this.#feed !== undefined;
+    return this.#problem === undefined && this.#feed !== undefined && this.#phase !== 'probing';
   }
 
   /** It stands at the end of the journal and waits for more. */
@@ -136,14 +135,15 @@ export class JournalFollower {
     return { ...NOTHING_YET, ...this.#counts, ...this.#gaps.counters, ...this.#feed?.counters, ...this.#feed?.pieces.counters, unreadable: Number(this.#problem !== undefined) };
   }
 
-  get #command(): string {
-    return this.#settings.command ?? 'journalctl';
-  }
-
   #probed(probe: Probe): void {
     if (this.#phase !== 'probing') return;
     const { log, offered } = this.#settings;
     if (probe.kind === 'unreadable') {
+      // Nothing was read of it, and perhaps nothing will be: nobody waits for it.
+      if (this.#source !== undefined && this.#feed?.counters.entries === 0) {
+        this.#settings.intake.end(this.#source);
+        this.#source = this.#feed = undefined;
+      }
       if (offered === true && probe.problem.kind === 'missing') {
         this.#phase = 'stopped';
         return log('debug', 'journal_absent', { ...probe.problem });

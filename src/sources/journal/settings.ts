@@ -43,3 +43,8 @@ export interface Timing {
 }
 
 export const TIMING: Timing = { again: 250, longest: 60_000, quiet: 30_000, patience: 5_000 };
+
+/** After so many failures in a row those who wait for this source go on without it. */
+export const GIVEN_UP = 3;
+/** Output that stops for so long is at its end, whatever times it tells. */
+export const REST_MS = 50;
