@@ -78,7 +78,7 @@ function one(runtime: CompiledRuntime, rule: CompiledBetween, group: Group, sche
     after: rule.after,
     // Lines of no process serve nobody in particular, whomever one of them names; but those of a container by itself.
     group: runtime.keyed && !rule.together && from.event.handle !== undefined ? group : undefined,
-    container: rule.together || from.event.handle !== undefined ? group.container : undefined,
+    container: rule.together || from.event.handle !== undefined ? group.container : from.event.container === end.event.container ? from.event.container : undefined,
     ...times,
   }));
 }

@@ -15,6 +15,8 @@ import { sourceKey } from '../../src/model/source.ts';
 import type { Gap } from '../../src/model/source.ts';
 import { Journal } from '../support/files.ts';
 import { exported } from '../support/journald.ts';
+import { JournalRig } from '../support/journalrig.ts';
+import { until } from '../real/program.ts';
 
 function entryWith(cursor: string | undefined, ...fields: readonly (readonly [name: string, text: string])[]): JournalEntry {
   const entry = new JournalEntry();
@@ -180,6 +182,16 @@ describe('gaps', () => {
     gaps.entry(marker('driver'), true);
     gaps.entry(marker('journal'), true); // anybody can write that
     expect([gaps.counters.suppressed, log.find('journal_suppressed')?.fields['unit']]).toEqual([42, 'containerd.service']);
+  });
+});
+
+describe('from the first moment on', () => {
+  test('others wait for it while journalctl is asked what it is, and no longer where it cannot be read', async () => {
+    const rig = new JournalRig({}, [], { command: '/bin/false' });
+    expect([rig.source?.state, rig.follower.record()?.mark.at, rig.follower.reading]).toEqual(['begun', 0, false]);
+    await until(10_000, () => rig.source?.state === 'ended', () => 'it is waited for');
+    expect([rig.follower.record(), rig.follower.problem === undefined]).toEqual([undefined, false]);
+    rig.follower.stop();
   });
 });
 
