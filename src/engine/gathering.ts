@@ -79,7 +79,8 @@ export class Gathering {
         only: (event) => this.#onlyStart(runtime, event),
         emit: (event, named) => {
           const reading = sources.get(event.source);
-          if (reading !== undefined && this.#isName(event.container)) this.#known(event, named, runtime, reading);
+          if (!this.#isName(event.container)) count('unnamed');
+          else if (reading !== undefined) this.#known(event, named, runtime, reading);
         },
         count,
       });

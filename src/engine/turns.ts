@@ -2,7 +2,7 @@
  * Requests that name nobody yet, under a text that may come again: `RunPodSandbox for` a pod, whose sandbox gets its id while it goes on. Which
  * request a line is about is decided in the order of the log, once every source has passed it, so that it does not hang on the order of reading.
  */
-import { between, steady } from '../model/time.ts';
+import { after, steady } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import { isPassed, passedAt, writtenAt } from './due.ts';
 import { inOrder } from './event.ts';
@@ -42,14 +42,17 @@ export interface Deciding {
   readonly count: (name: string) => void;
 }
 
-/** More than any honest host has under way; the oldest are given up. */
+/** More than any honest host has under way, of all and of one text; the oldest are given up. */
 const MOST = 65_536;
+const MOST_ALIKE = 64;
 
 export class Turns {
   #pending: Turn[] = [];
   #sorted = true;
   readonly #requests = new Map<string, Request[]>();
   #size = 0;
+  /** No request is given up before this: most lines need not look at them all. */
+  #nextExpiry: Nanos | undefined;
 
   add(event: Event, named: Named): void {
     const last = this.#pending[this.#pending.length - 1];
@@ -117,6 +120,10 @@ export class Turns {
     if (event.handle === undefined) return;
     this.#requests.set(event.handle, [...requests, request]);
     this.#size++;
+    const expiry = after(event.time, by.patience(event));
+    if (this.#nextExpiry === undefined || expiry < this.#nextExpiry) this.#nextExpiry = expiry;
+    const [eldest] = requests;
+    if (requests.length >= MOST_ALIKE && eldest !== undefined) this.#giveUp(event.handle, eldest, by);
     if (this.#size > MOST) for (const [handle, [oldest]] of this.#requests) if (oldest !== undefined) return this.#giveUp(handle, oldest, by);
   }
 
@@ -124,13 +131,13 @@ export class Turns {
     const request = requests.findLast(({ container }) => event.container !== undefined && container === event.container) ?? pick(requests, event);
     if (request === undefined) {
       // Its beginning was not seen: whom it names is all there is. The answer to a copy of what was answered before is known by that.
-      const whom = event.container ?? named.otherwise;
+      const whom = event.container ?? named.otherwise?.slice(-LONGEST_NAME);
       if (whom === undefined) return by.count('answer_without_request');
       event.container = whom;
       rename(event);
       return by.emit(event, named);
     }
-    if (request.subject === undefined) name(request, event.container ?? request.container ?? otherwise(request) ?? named.otherwise, by);
+    if (request.subject === undefined) name(request, event.container ?? request.container ?? otherwise(request), by);
     this.#drop(event.handle, request);
     if (event.spelling.turn === 'ends for nobody') {
       if (request.subject !== undefined) by.emit(event, { ...named, sandbox: request.subject });
@@ -150,10 +157,15 @@ export class Turns {
   }
 
   #expire(reached: Nanos, by: Deciding): void {
+    if (this.#nextExpiry === undefined || reached <= this.#nextExpiry) return;
+    this.#nextExpiry = undefined;
     for (const [handle, requests] of this.#requests) {
       for (const request of requests) {
         const [first] = request.turns;
-        if (first !== undefined && first.event.time < reached && between(first.event.time, reached) > by.patience(first.event)) this.#giveUp(handle, request, by);
+        if (first === undefined) continue;
+        const expiry = after(first.event.time, by.patience(first.event));
+        if (expiry < reached) this.#giveUp(handle, request, by);
+        else if (this.#nextExpiry === undefined || expiry < this.#nextExpiry) this.#nextExpiry = expiry;
       }
     }
   }
@@ -197,7 +209,9 @@ export class Turns {
   }
 }
 
-const otherwise = ({ turns: [first] }: Request): string | undefined => first?.named.otherwise;
+/** A pod's name may be longer than any container's: what tells it from others stands at its end. */
+const LONGEST_NAME = 128;
+const otherwise = ({ turns: [first] }: Request): string | undefined => first?.named.otherwise?.slice(-LONGEST_NAME);
 
 /** A server that refuses a second request of a kind while the first goes on has answered the newest; else they go on side by side, and the oldest ends first. */
 function pick(requests: readonly Request[], event: Event): Request | undefined {

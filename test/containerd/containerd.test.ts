@@ -199,6 +199,20 @@ describe('lines', () => {
     expect(starts(traces).map(({ container, outcome }) => [container, outcome])).toEqual([['web_default_u1_0', 'incomplete']]);
   });
 
+  test('a name that is longer than a container\'s keeps its end, one that no container can have is counted', () => {
+    const long = POD.replace('web', 'w'.repeat(200));
+    const { traces, counts } = pull(line(0, long), line(5, `${long} failed, error`, ' error="no network"'), line(10, POD.replace('web', '../x')), line(15, `${POD.replace('web', '../x')} failed, error`, ' error="no"'));
+    expect(traces.map(({ container }) => [container.length, container.endsWith('_default_u1_0')])).toEqual([[128, true]]);
+    expect(counts['unnamed']).toBe(2);
+  });
+
+  test('one text that is asked for ever is bounded, and nothing is lost without a word', () => {
+    const { traces, counts } = pull(...Array.from({ length: 3_000 }, (_, at) => line(at, POD)));
+    const told = traces.length + (counts['duplicate'] ?? 0) + (counts['late'] ?? 0);
+    expect(told).toBeGreaterThan(2_900);
+    expect(new Set(traces.map(({ container }) => container))).toEqual(new Set(['web_default_u1_0']));
+  });
+
   test('both ways of writing a pod\'s metadata are one', () => {
     const proto = 'RunPodSandbox for name:"web"  uid:"u1" namespace:"default"';
     const { traces } = pull(line(0, proto), line(5, `${proto} returns sandbox id "${SB}"`));
