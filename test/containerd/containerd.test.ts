@@ -6,7 +6,7 @@ import { corpusFile, overRecordings } from '../support/corpus.ts';
 import { CONTAINERD, EVENTS, KATA1, KATA_GO, KATA_RS, RUNC, URUNC, bytesOf, printed, tracesOf } from '../support/ledger.ts';
 import { Random } from '../support/random.ts';
 import { GENERATIONS } from '../support/uruncwriter.ts';
-import { SHIM_CASES, attribute, moment, recorded, rootOf, seen } from './recording.ts';
+import { SHIM_CASES, attribute, eventLog, moment, recorded, rootOf, seen } from './recording.ts';
 
 const CRI = ['cri-pod', 'cri-gap', 'cri-pods4', 'cri-plain', 'cri-fail'];
 const CASES = GENERATIONS.flatMap((generation) => CRI.map((name) => `${generation}/${name}`)).filter((name) => name !== 'C2/cri-fail');
@@ -134,6 +134,12 @@ overRecordings('recordings', () => {
       return match?.kind === 'event' || match?.kind === 'ignored';
     }))).map(({ name }) => name);
   }
+
+  test.each(GENERATIONS)('%s: a container that is started three times is three starts, by all logs together', (generation) => {
+    const logs = [{ log: journal(`${generation}/restart`), key: 'journal' }, { log: eventLog(seen(`${generation}/restart`)), key: 'events' }, { log: readFileSync(corpusFile(`urunc-real/${generation}/restart.log`)), key: 'urunc' }];
+    const { traces } = tracesOf(logs, { runtimes: ALL, eager: false });
+    expect(starts(traces).map(({ runtime, outcome }) => [runtime, outcome])).toEqual([1, 2, 3].map(() => ['urunc', 'ok']));
+  });
 
   test('what a pod or container is made of reaches no trace', () => {
     const secret = /PodSandboxConfig|ContainerConfig\{|specs\.Spec|PluginConfig|OCI runtime \{|Envs:/;
