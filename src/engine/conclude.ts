@@ -62,27 +62,33 @@ interface Judged<T> {
 /** @param group episodes of one start (or stop, or exec) as different runtimes tell it, the outermost first; or one alone. */
 export function conclude<T extends Settling>(group: readonly T[], options: ConcludeOptions, keyOf: (source: SourceId) => SourceKey): Concluded<T> {
   const counts: (readonly [string, number])[] = [];
-  const told: T[] = [];
+  const judged: Judged<T>[] = [];
   for (const one of group) {
-    if (one.episode.kind === 'stray' || !one.members.some((event) => !event.spelling.loose)) counts.push(['loose_without_start', one.members.length]);
-    else told.push(one);
+    if (one.episode.kind === 'stray' || !one.members.some(isTelling)) counts.push(['loose_without_start', one.members.length]);
+    else judged.push(judgeOne(one, options));
   }
-  const judged = told.map((settling) => judgeOne(settling, options));
   // Lines that are no start by themselves are part of one that others tell of, unless it is them who it was handed over by.
   const real = judged.some(({ none }) => none === undefined);
-  const isPart = ({ none, episode: { rule } }: Judged<T>): boolean => none === undefined || (real && rule.nothing?.runtime === undefined);
-  const [lead, ...others] = judged.filter(isPart);
-  const ids = idsOf(lead ?? judged[0], options.hostId);
-  const trace = lead === undefined || ids === undefined ? undefined : traceOf([lead, ...others], judged.filter((one) => !isPart(one)), ids);
-  if (trace !== undefined) counts.push([trace.episode === 'start' ? `settled_${trace.outcome}` : `settled_${trace.episode}`, 1]);
-  if (trace !== undefined && told.some(({ missing }) => missing.length > 0)) counts.push(['touched_by_gap', 1]);
-  for (const one of judged) counts.push(...countsOf(one, isPart(one)));
+  const parts: Judged<T>[] = [];
+  const handed: Judged<T>[] = [];
+  for (const one of judged) (one.none === undefined || (real && one.episode.rule.nothing?.runtime === undefined) ? parts : handed).push(one);
+  const [lead] = parts;
+  const id = lead && idOf(lead, options.hostId);
+  const trace = lead === undefined || id === undefined ? undefined : traceOf(lead, parts, handed, id);
+  if (trace !== undefined) {
+    counts.push([trace.episode === 'start' ? `settled_${trace.outcome}` : `settled_${trace.episode}`, 1]);
+    if (parts.some(({ settling: { missing } }) => missing.length > 0)) counts.push(['touched_by_gap', 1]);
+  }
+  for (const one of parts) countsOf(one, counts);
+  for (const { none } of handed) if (none !== undefined) counts.push([none, 1]);
   return {
     counts,
-    buried: judged.map((one) => ({ settling: one.settling, tombstone: bury(one, lead === undefined ? idsOf(one, options.hostId) : ids, trace, keyOf) })),
+    buried: judged.map((one) => ({ settling: one.settling, tombstone: bury(one, id ?? idOf(one, options.hostId), trace, keyOf) })),
     trace,
   };
 }
+
+const isTelling = ({ spelling }: Event): boolean => !spelling.loose;
 
 function judgeOne<T extends Settling>(settling: T, options: ConcludeOptions): Judged<T> {
   const { episode, members, missing } = settling;
@@ -120,11 +126,10 @@ function judgeOne<T extends Settling>(settling: T, options: ConcludeOptions): Ju
   };
 }
 
-function traceOf<T extends Settling>(parts: readonly [Judged<T>, ...Judged<T>[]], handed: readonly Judged<T>[], traceId: string): Trace {
-  const [lead, ...others] = parts;
+function traceOf<T extends Settling>(lead: Judged<T>, parts: readonly Judged<T>[], handed: readonly Judged<T>[], traceId: string): Trace {
   return fold(wholeOf({
     traceId,
-    parts: [lead.episode, ...others.map(({ episode }) => episode)],
+    parts: parts.length === 1 ? [lead.episode] : [lead.episode, ...parts.slice(1).map(({ episode }) => episode)],
     undoing: parts.map(undoingOf).find((one) => one !== undefined),
     handed: handed.flatMap(({ events }) => events),
     handedTo: handed.map(({ episode }) => episode.rule.nothing?.runtime).find((runtime) => runtime !== undefined),
@@ -140,21 +145,15 @@ function undoingOf<T extends Settling>({ settling: { episode, members }, episode
   return event === undefined || code === undefined || !/^[1-9]\d{0,2}$/.test(code) ? undefined : { event, code, by: part };
 }
 
-function countsOf<T extends Settling>({ copies, decision, none, fault }: Judged<T>, part: boolean): (readonly [string, number])[] {
-  if (none !== undefined && !part) return [[none, 1]];
-  const names: string[] = [];
-  if (copies) names.push('copies');
-  if (fault !== undefined) names.push(fault);
-  if (decision.refusedPin !== undefined) names.push('scheme_mismatch');
-  return names.map((name) => [name, 1]);
+function countsOf<T extends Settling>({ copies, decision, fault }: Judged<T>, counts: (readonly [string, number])[]): void {
+  if (copies) counts.push(['copies', 1]);
+  if (fault !== undefined) counts.push([fault, 1]);
+  if (decision.refusedPin !== undefined) counts.push(['scheme_mismatch', 1]);
 }
 
 /** Id of the trace that begins with this part. */
-function idsOf<T extends Settling>(lead: Judged<T> | undefined, hostId: string): string | undefined {
-  if (lead === undefined) return undefined;
-  const { settling: { episode }, events } = lead;
-  return episodeId(hostId, episode.runtime, episode.container, events[0]?.time ?? episode.opened);
-}
+const idOf = <T extends Settling>({ settling: { episode }, events }: Judged<T>, hostId: string): string =>
+  episodeId(hostId, episode.runtime, episode.container, events[0]?.time ?? episode.opened);
 
 /** The trace of what is not over, as if nothing came any more; undefined: it is no start, as far as is known. Changes nothing. */
 export function asItStands(episodes: readonly OpenEpisode[], options: ConcludeOptions): Trace | undefined {
@@ -166,7 +165,7 @@ export function asItStands(episodes: readonly OpenEpisode[], options: ConcludeOp
   return conclude(group, options, () => sourceKey('')).trace;
 }
 
-function bury<T extends Settling>({ settling: { episode, alone }, mine, events, none, episode: { outcome } }: Judged<T>, traceId: string | undefined, trace: Trace | undefined, keyOf: (source: SourceId) => SourceKey): Tombstone {
+function bury<T extends Settling>({ settling: { episode, alone }, mine, events, none, episode: { outcome } }: Judged<T>, traceId: string, trace: Trace | undefined, keyOf: (source: SourceId) => SourceKey): Tombstone {
   const { runtime, container } = episode;
   const end = none === undefined ? outcome : 'nothing';
   const unfinished = end === 'created' || end === 'incomplete';
@@ -179,7 +178,7 @@ function bury<T extends Settling>({ settling: { episode, alone }, mine, events, 
       handles: distinct(mine, ({ handle }) => handle),
     }),
     ...(episode.rule.name !== 'start' && { episode: episode.rule.name }),
-    traceId: traceId ?? '',
+    traceId,
     opened: events[0]?.time ?? episode.opened,
     until: episode.limit,
     outcome: end,

@@ -46,8 +46,9 @@ export function fold(whole: Whole): Trace {
   const [lead] = parts;
   const at = beginOf(whole);
   const several = parts.length > 1;
-  const folded = eachPart(parts, (part, index) => foldPart(part, index, at, several));
-  const made = several ? folded.flatMap((part) => part.made) : [...folded[0].made];
+  const first = foldPart(lead, 0, at, several);
+  const folded: Some<FoldedPart> = several ? [first, ...others(parts, at)] : [first];
+  const made = several ? folded.flatMap((part) => part.made) : first.made;
   const run = whole.undoing && shortRun(whole.undoing, folded, between(at, whole.undoing.event.time));
   if (run !== undefined) made.push(run);
   tighten(made, parts);
@@ -70,8 +71,8 @@ export function fold(whole: Whole): Trace {
     loose,
     arranged,
     failure,
-    measures: folded.flatMap(({ episode: { runtime, rule }, resolved }) => (runtime.measures.length > 0 ? measuresOf(runtime, rule, resolved, arranged) : [])),
-    version: folded.map(({ episode: { runtime }, resolved }) => versionOf(runtime.versions, resolved.all)).find((one) => one !== undefined),
+    measures: measuresOfAll(folded, arranged),
+    version: versionOfAll(folded),
     findings: found.findings,
     marked: found.marked,
   };
@@ -91,7 +92,7 @@ export function fold(whole: Whole): Trace {
     active: duration(root.end - gaps),
     lastMark: nameOf(last),
     spans: spansOf(details),
-    loose: loose.map(({ placed, reason }) => looseEvent(placed, reason)),
+    loose: loose.length === 0 ? NO_LOOSE : loose.map(({ placed, reason }) => looseEvent(placed, reason)),
     findings: details.findings,
   };
 }
@@ -99,16 +100,38 @@ export function fold(whole: Whole): Trace {
 /** Moment of the first line of all parts. */
 function beginOf({ parts }: Whole): Nanos {
   let at: Nanos | undefined;
-  for (const { events: [first] } of parts) if (first !== undefined && (at === undefined || first.time < at)) at = first.time;
+  for (const { events } of parts) {
+    const time = events[0]?.time;
+    if (time !== undefined && (at === undefined || time < at)) at = time;
+  }
   if (at === undefined) throw new Error('an episode without events reached the fold');
   return at;
 }
 
 type Some<T> = readonly [T, ...T[]];
 
-const eachPart = <T, U>([first, ...rest]: Some<T>, of: (one: T, index: number) => U): Some<U> => [of(first, 0), ...rest.map((one, at) => of(one, at + 1))];
+const others = (parts: Whole['parts'], at: Nanos): FoldedPart[] => parts.slice(1).map((part, index) => foldPart(part, index + 1, at, true));
 
-function looseOf({ handed }: Whole, folded: readonly FoldedPart[], at: Nanos): Loose[] {
+const NO_MEASURES: Attributes = [];
+const NO_LOOSE: readonly LooseEvent[] = [];
+
+function measuresOfAll(folded: readonly FoldedPart[], arranged: readonly Draft[]): Attributes {
+  let all = NO_MEASURES;
+  for (const { episode: { runtime, rule }, resolved } of folded) if (runtime.measures.length > 0) all = [...all, ...measuresOf(runtime, rule, resolved, arranged)];
+  return all;
+}
+
+function versionOfAll(folded: readonly FoldedPart[]): string | undefined {
+  for (const { episode: { runtime }, resolved } of folded) {
+    const version = versionOf(runtime.versions, resolved.all);
+    if (version !== undefined) return version;
+  }
+  return undefined;
+}
+
+function looseOf({ handed }: Whole, folded: readonly FoldedPart[], at: Nanos): readonly Loose[] {
+  const [only] = folded;
+  if (only !== undefined && folded.length === 1 && handed.length === 0 && only.loose.length < 2) return only.loose;
   const loose = folded.flatMap((part) => part.loose);
   for (const event of handed) loose.push({ placed: { event, mark: event.spelling.agreed, offset: between(at, event.time) }, reason: 'by-design' });
   return loose.length > 1 ? loose.sort((a, b) => a.placed.offset - b.placed.offset) : loose;

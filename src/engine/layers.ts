@@ -17,6 +17,10 @@ const layerName = (layer: number): Layer => LAYERS[layer] ?? 'client';
  */
 export function place(made: readonly Draft[], part: number, { runtime, container, events }: Episode, several: boolean): void {
   const inner = several && !runtime.around;
+  if (!several && !runtime.around) {
+    for (const one of made) one.layer = runtime.layers[one.service] ?? 0;
+    return;
+  }
   const alone = several && events.every((event) => (event.container ?? container) === container);
   for (const one of made) {
     one.part = part;
@@ -39,10 +43,16 @@ export function outermost(made: readonly Draft[], fallback: number): Layer {
  * written (a task that is started again) begins, at the latest, with the first of what lies further in; where nothing does, it is none.
  */
 export function tighten(made: Draft[], parts: readonly Episode[]): void {
-  for (const one of made) if (one.after !== undefined) one.start = beginOf(one, one.after, made, parts);
-  const whole = made.filter((one) => one.after === undefined || one.from !== one.to || one.start < one.end);
-  if (whole.length < made.length) made.splice(0, made.length, ...whole);
+  let none = false;
+  for (const one of made) {
+    if (one.after === undefined) continue;
+    one.start = beginOf(one, one.after, made, parts);
+    none ||= isNone(one);
+  }
+  if (none) made.splice(0, made.length, ...made.filter((one) => !isNone(one)));
 }
+
+const isNone = ({ after, from, to, start, end }: Draft): boolean => after !== undefined && from === to && start >= end;
 
 function beginOf(one: Draft, after: readonly string[], made: readonly Draft[], parts: readonly Episode[]): Duration {
   const known = one.from !== one.to;

@@ -61,7 +61,7 @@ export interface FoldedPart {
   readonly episode: Episode;
   readonly resolved: Resolved;
   readonly clock: GuestClock | undefined;
-  readonly made: readonly Draft[];
+  readonly made: Draft[];
   readonly loose: readonly Loose[];
   readonly last: Placed;
 }

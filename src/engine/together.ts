@@ -41,11 +41,15 @@ export class Together {
    */
   ready(episode: OpenEpisode, due: (one: OpenEpisode) => boolean): readonly OpenEpisode[] | undefined {
     const group = this.of(episode, due);
+    if (group.length === 1) {
+      episode.heldBy = episode.cut === undefined && this.#waits(episode) ? 'unnamed' : undefined;
+      return episode.heldBy === undefined ? group : undefined;
+    }
     const cut = group.some((one) => one.cut !== undefined);
     // What goes on inside cannot go on any more once it is over outside.
     const over = cut || group.some((one) => one.over && one.runtime.around && due(one));
     const awaited = cut ? undefined : group.find((one) => one !== episode && !due(one) && !isNothing(one) && (one.runtime.around || !over));
-    episode.heldBy = awaited ?? (!over && !group.some((one) => one.runtime.around) && this.#waits(episode) ? 'unnamed' : undefined);
+    episode.heldBy = awaited;
     return episode.heldBy === undefined ? group : undefined;
   }
 

@@ -46,12 +46,15 @@ export const evidence = (...lines: readonly (Placed | undefined)[]): Evidence[] 
 
 /** All that the parts of a trace tell, the outermost first. */
 export function findingsOf(parts: readonly Pick<Facts, 'episode' | 'resolved' | 'clock'>[], whole: Pick<Facts, 'arranged' | 'gaps' | 'wall' | 'failure'>): Found {
+  if (parts.every(isSilent)) return NONE;
   const about = [...parts.flatMap((part) => partly(part, whole)), ...missing(parts.map(({ episode }) => episode))];
   if (about.length === 0) return NONE;
   const marked = new Map<Draft, string[]>();
   for (const { finding, span } of about) if (span !== undefined) marked.set(span, [...(marked.get(span) ?? []), finding.id]);
   return { findings: about.map(({ finding }) => finding), marked };
 }
+
+const isSilent = ({ episode: { runtime, decision, missing: lost } }: Pick<Facts, 'episode'>): boolean => runtime.findings.length === 0 && decision.refusedPin === undefined && lost.length === 0;
 
 function partly({ episode, resolved, clock }: Pick<Facts, 'episode' | 'resolved' | 'clock'>, whole: Pick<Facts, 'arranged' | 'gaps' | 'wall' | 'failure'>): About[] {
   const { runtime: { findings }, decision, rule: { name } } = episode;
