@@ -11,7 +11,7 @@ import { draft } from './draft.ts';
 import type { Draft } from './draft.ts';
 import { cut } from './evidence.ts';
 import { findingsOf } from './find/findings.ts';
-import { outermost, tighten } from './layers.ts';
+import { COARSE, outermost, tighten } from './layers.ts';
 import { measuresOf } from './measures.ts';
 import type { Loose, Placed } from './groups.ts';
 import { foldPart, nameOf, schemeNames } from './part.ts';
@@ -100,9 +100,11 @@ export function fold(whole: Whole): Trace {
 /** Moment of the first line of all parts. */
 function beginOf({ parts }: Whole): Nanos {
   let at: Nanos | undefined;
+  // A writer of whole seconds tells of a moment up to a second before it: where others tell it finer, theirs counts.
+  const finest = parts.length === 1 ? Infinity : Math.max(COARSE, parts.reduce((least, { events }) => Math.min(least, events[0]?.step ?? least), Infinity));
   for (const { events } of parts) {
-    const time = events[0]?.time;
-    if (time !== undefined && (at === undefined || time < at)) at = time;
+    const [first] = events;
+    if (first !== undefined && first.step <= finest && (at === undefined || first.time < at)) at = first.time;
   }
   if (at === undefined) throw new Error('an episode without events reached the fold');
   return at;

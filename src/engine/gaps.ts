@@ -20,10 +20,12 @@ interface Known {
   readonly gap: Gap;
   readonly source: SourceKey;
   readonly proof: Proof | undefined;
+  /** Its source tells what goes on around any start. */
+  readonly around: boolean;
 }
 
 /** As it stands in the state file. */
-export type StoredGap = Omit<Gap, 'from' | 'to'> & Partial<Proof> & { readonly source: string; readonly from: string; readonly to: string };
+export type StoredGap = Omit<Gap, 'from' | 'to'> & Partial<Proof> & { readonly around?: boolean; readonly source: string; readonly from: string; readonly to: string };
 
 /** A unit that writes too much for hours is told of twice a minute: so many are remembered, the last ones. */
 const MOST = 256;
@@ -33,21 +35,26 @@ export class LineGaps {
   #known: Known[] = [];
 
   /** @returns false: it is known already. */
-  add(source: SourceKey, gap: Gap, proof: Proof | undefined): boolean {
+  add(source: SourceKey, gap: Gap, proof: Proof | undefined, around: boolean): boolean {
     if (this.#known.some((known) => known.source === source && same(known.gap, gap))) return false;
-    this.#known.push({ gap, source, proof });
+    this.#known.push({ gap, source, proof, around });
     if (this.#known.length > MOST) this.#known.shift();
     return true;
   }
 
-  /** Those that touch an episode with these events: of its own sources, where a unit is named with lines of that unit. */
-  touching({ opened, since, due, complete }: OpenEpisode, members: readonly Event[], keyOf: (source: SourceId) => SourceKey): readonly Touching[] {
+  /**
+   * Those that touch an episode with these events: of its own sources, where a unit is named with lines of that unit; and of those that
+   * tell what goes on around any start.
+   */
+  touching({ opened, since, due, complete, kind }: OpenEpisode, members: readonly Event[], keyOf: (source: SourceId) => SourceKey): readonly Touching[] {
     if (this.#known.length === 0) return NONE;
-    return this.#known.flatMap(({ gap, source, proof }) => {
+    return this.#known.flatMap(({ gap, source, proof, around }) => {
       // Of one that is complete nothing was missed after its last line: whether the gap was told before it settled is chance.
       const reach = gap.from < gap.to && complete ? since : due;
       if (gap.to <= opened || gap.from >= reach) return [];
       const own = members.find((event) => keyOf(event.source) === source && isOf(event.line, gap.unit));
+      // What goes on around a start may have been told there, and nothing else of it.
+      if (own === undefined && gap.unit === undefined && kind !== 'stray' && around) return [{ gap, proof: undefined }];
       return own === undefined ? [] : [{ gap, proof: proof && { source: own.source, row: proof.row, time: gap.to, line: proof.line } }];
     });
   }
@@ -56,12 +63,12 @@ export class LineGaps {
   store(begun: readonly { readonly opened: Nanos }[]): StoredGap[] {
     const earliest = begun.reduce<Nanos | undefined>((least, { opened }) => (least === undefined || opened < least ? opened : least), undefined);
     if (earliest === undefined) return [];
-    return this.#known.filter(({ gap }) => gap.to > earliest).map(({ gap, source, proof }) => ({ ...gap, ...proof, source, from: String(gap.from), to: String(gap.to) }));
+    return this.#known.filter(({ gap }) => gap.to > earliest).map(({ gap, source, proof, around }) => ({ ...gap, ...proof, ...(around && { around }), source, from: String(gap.from), to: String(gap.to) }));
   }
 
   restore(stored: readonly StoredGap[], keyOf: (text: string) => SourceKey): void {
-    for (const { source, from, to, row, line, ...gap } of stored) {
-      this.add(keyOf(source), { ...gap, from: nanos(BigInt(from)), to: nanos(BigInt(to)) }, line === undefined ? undefined : { row: row ?? 0, line });
+    for (const { source, from, to, row, line, around, ...gap } of stored) {
+      this.add(keyOf(source), { ...gap, from: nanos(BigInt(from)), to: nanos(BigInt(to)) }, line === undefined ? undefined : { row: row ?? 0, line }, around === true);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Spans of several runtimes in one trace: whose they are, how far in, and where those begin of which only the end is told. */
 import { LAYERS } from '../model/layer.ts';
 import type { Layer } from '../model/layer.ts';
+import { duration } from '../model/time.ts';
 import type { Duration } from '../model/time.ts';
 import type { Credit } from '../model/trace.ts';
 import type { Draft } from './draft.ts';
@@ -8,6 +9,9 @@ import type { Episode } from './part.ts';
 
 /** Whose time a span of a layer is, where its rule does not give it to anybody. */
 const CREDIT: Readonly<Record<Layer, Credit>> = { client: 'caller', cri: 'containerd', shim: 'shim', runtime: 'runtime', hypervisor: 'hypervisor', guest: 'guest' };
+
+/** A writer whose clock is no finer than this, in ns, tells no beginning that another tells. */
+export const COARSE = 1_000_000;
 
 const layerName = (layer: number): Layer => LAYERS[layer] ?? 'client';
 
@@ -28,7 +32,14 @@ export function place(made: readonly Draft[], part: number, { runtime, container
     if (runtime.around && one.credit === 'runtime') one.credit = CREDIT[layerName(one.layer)];
     if (inner && one.credit === 'caller') one.credit = 'containerd';
     if (several && alone) one.container ??= container;
+    // Of a writer of whole seconds: not before the first moment that is known better.
+    if (several && one.from.event.step > COARSE) clampAt0(one);
   }
+}
+
+function clampAt0(one: Draft): void {
+  if (one.start < 0) one.start = duration(0);
+  if (one.end < one.start) one.end = one.start;
 }
 
 /** The outermost layer of which a line tells. What is nobody's line (the root, the caller's gaps) has none. */

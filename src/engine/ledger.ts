@@ -95,7 +95,7 @@ export class Ledger implements Intake {
   }
 
   #gap(source: SourceKey, gap: Gap, proof: Proof | undefined): void {
-    if (!this.#gaps.add(source, gap, proof)) return;
+    if (!this.#gaps.add(source, gap, proof, this.#sources.tellsAround(source))) return;
     this.#count(`gap_${gap.name}`);
     if (gap.missing !== undefined) this.#count('lines_missing', gap.missing);
   }

@@ -39,11 +39,13 @@ export class Sources {
   readonly past: Verdicts = newVerdicts();
   readonly #open = new Map<SourceId, Source>();
   readonly #rules: readonly CompiledSource[];
+  readonly #around: readonly CompiledRuntime[];
   readonly #shift: bigint | undefined;
   #next = 0;
 
   constructor(rules: readonly CompiledSource[], shift: bigint | undefined) {
     this.#rules = rules;
+    this.#around = [...new Set(rules.map(({ runtime }) => runtime))].filter(({ around }) => around);
     this.#shift = shift;
   }
 
@@ -62,6 +64,12 @@ export class Sources {
     const reading = this.get(id);
     if (reading === undefined) throw new Error(`source ${id} is not open`);
     return reading.info;
+  }
+
+  /** Whether any source of this key, ended or not, may tell what goes on around a runtime. */
+  tellsAround(key: SourceKey): boolean {
+    for (const { reading } of this.#open.values()) if (reading.info.key === key) return this.#around.some((runtime) => reading.mayHold(runtime));
+    return false;
   }
 
   /** As infoOf. */

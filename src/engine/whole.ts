@@ -45,7 +45,9 @@ interface Given {
 
 export function wholeOf({ traceId, parts, undoing, handed, handedTo }: Given): Whole {
   const core = parts.findLast(({ runtime }) => !runtime.around) ?? parts.at(-1) ?? parts[0];
-  const failed = parts.findLast(({ outcome }) => outcome === 'failed');
+  // The innermost knows best why; of what goes on around it, who asked for it was told.
+  const isFailed = ({ outcome }: Episode): boolean => outcome === 'failed';
+  const failed = parts.findLast((part) => !part.runtime.around && isFailed(part)) ?? parts.find(isFailed);
   const telling = failed ?? core;
   const outcome = undoing !== undefined && telling.outcome === 'ok' ? 'failed' : telling.outcome;
   return { traceId, parts, core, outcome, telling, runtime: handedTo !== undefined && core.runtime.around ? handedTo : runtimeOf(core, parts), undoing, handed };

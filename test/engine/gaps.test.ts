@@ -5,7 +5,7 @@ import type { StoredMemory } from '../../src/engine/memory.ts';
 import type { Gap } from '../../src/model/source.ts';
 import { nanos } from '../../src/model/time.ts';
 import type { Trace } from '../../src/model/trace.ts';
-import { clockAt, Feed, KATA1, KATA_GO, KATA_RS, MUCH_LATER, newLedger, printed, sorted, tracesOf, URUNC } from '../support/ledger.ts';
+import { clockAt, EVENTS, Feed, KATA1, KATA_GO, KATA_RS, MUCH_LATER, newLedger, printed, sorted, tracesOf, URUNC } from '../support/ledger.ts';
 import type { ReadOptions } from '../support/ledger.ts';
 import { Random } from '../support/random.ts';
 import { start } from '../support/uruncwriter.ts';
@@ -117,6 +117,29 @@ describe('a source says that lines may be missing', () => {
     const others = start(new Random(4), { generation: 'D', id: 'c-2', at: AT + 1n, fate: 'complete' }).map(({ text }) => `${text}\n`);
     const traces = read(6, gap(times[5] ?? 0n, times[6] ?? 0n), others);
     expect(traces.map((trace) => [trace.container, attribute(trace, 'shimtrace.gap')])).toEqual([['c-1', ['vacuumed']], ['c-2', undefined]]);
+  });
+
+  test('of what tells of any start from outside a gap marks every start that it falls into, also after a restart', () => {
+    const ledger = newLedger({}, [URUNC, EVENTS]);
+    const feed = new Feed(ledger, { log: lines.join(''), key: 'a' });
+    const events = new Feed(ledger, { log: '', key: 'events' });
+    ledger.gap(events.id, { ...gap(times[1] ?? 0n, times[2] ?? 0n), name: 'not_running' });
+    const memory: StoredMemory = JSON.parse(JSON.stringify({ ...ledger.remember(), gaps: [] }));
+    feed.more(1_000_000);
+    const stored: StoredMemory = JSON.parse(JSON.stringify(ledger.remember()));
+    for (const one of [feed, events]) one.end();
+    const [trace] = sorted(ledger.settle(MUCH_LATER));
+    expect([attribute(trace, 'shimtrace.gap'), trace?.outcome]).toEqual([['not_running'], 'ok']);
+    const again = (from: StoredMemory): readonly Trace[] => {
+      const second = newLedger({}, [URUNC, EVENTS]);
+      second.restore(from);
+      const rest = new Feed(second, { log: lines.join(''), key: 'a' });
+      rest.more(1_000_000);
+      rest.end();
+      return sorted(second.settle(MUCH_LATER));
+    };
+    expect(printed(again(stored))).toBe(printed(trace === undefined ? [] : [trace]));
+    expect(attribute(again(memory)[0], 'shimtrace.gap')).toBeUndefined();
   });
 
   test('a reader that died knows it still', () => {
