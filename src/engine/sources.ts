@@ -1,7 +1,7 @@
 /** The open sources of a ledger: what each has read, and where in log time it stands. */
 import { sourceId } from '../model/source.ts';
 import type { SourceId, SourceInfo, SourceKey } from '../model/source.ts';
-import { after, MILLISECOND } from '../model/time.ts';
+import { after, MILLISECOND, steady } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource } from './compile.ts';
 import { Reading } from './reading.ts';
@@ -104,9 +104,14 @@ export class Sources {
     source.reading.passed(lines, first, last);
   }
 
-  /** A moment at which the lines read last were not written yet; undefined: they may be of any age. */
+  /**
+   * A moment at which the lines read last were not written yet; undefined: they may be of any age. A source that tells how late its lines are
+   * may have had them on their way when it stood at its end.
+   */
   absent(id: SourceId): Steady | undefined {
-    return this.#open.get(id)?.absent;
+    const source = this.#open.get(id);
+    if (source?.absent === undefined) return undefined;
+    return steady(source.absent - (source.reading.info.lateness ?? 0) / 1e6);
   }
 
   /** Some source has lines that were not read. */

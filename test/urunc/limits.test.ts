@@ -224,6 +224,22 @@ describe('what a source is held for', () => {
     }
   });
 
+  test('a line that was on its way when its source stood at its end is waited for from when it was written; a clock set forward does not hide that it is new', () => {
+    const lines = one('D');
+    const end = lines.at(-1)?.time ?? 0n;
+    for (const [age, due] of [[300n * 1_000_000n, 1_350], [3_600n * SECOND, 1_150]] as const) {
+      const ledger = newLedger();
+      const source = ledger.begin({ key: sourceKey('late'), name: 'late', fresh: false, rank: 0, lateness: duration(400_000_000) });
+      ledger.atEnd(source, steady(900));
+      const bytes = Buffer.from(text(lines));
+      ledger.read(source, bytes, bytes.length, 0);
+      ledger.atEnd(source, steady(1_000));
+      expect(ledger.settle(clockAt(end + age, 1_000))).toEqual([]);
+      expect(ledger.nextDue(clockAt(end + age, 1_000))).toBe(due);
+      expect(ledger.settle(clockAt(end + age, due))).toHaveLength(1);
+    }
+  });
+
   test('one that may hold its lines does, for as long as its own may be late', () => {
     const { lines } = session(new Random(5), { version: '1.12.1', at: 1_795_216_000_000_000_000n, kind: 'cold', behind: 0n, pid: () => 77 });
     const end = lines.reduce((latest, { time }) => (time > latest ? time : latest), 0n);
