@@ -9,6 +9,7 @@ export default defineConfig(({ mode }) => ({
   test: {
     // Properties take seconds on a busy machine; what hangs still ends.
     testTimeout: 30_000,
+    maxWorkers: 2,
     ...(APART.includes(mode)
       ? { include: [`test/${mode}/**/*.test.ts`] }
       : { include: ['test/**/*.test.ts'], exclude: APART.map((suite) => `test/${suite}/${suite === 'real' ? EVERYDAY : '**'}`) }),
