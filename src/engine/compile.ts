@@ -88,6 +88,8 @@ export interface CompiledEpisode {
   readonly until: readonly Mark[];
   /** By mark: the hole or field with the reason why it failed. */
   readonly fails: ReadonlyMap<Mark, string>;
+  /** Those of them that count after its end, too. */
+  readonly fatal: ReadonlySet<Mark>;
   readonly answers: readonly Answer[];
   /** By mark that fails nothing: the hole or field with a better reason. */
   readonly because: ReadonlyMap<Mark, string>;

@@ -47,8 +47,8 @@ export function partsOf(rule: CompiledEpisode, events: readonly Event[]): Part[]
     }
     part.events.push(event);
     const mark = event.spelling.agreed;
-    if (mark === undefined || part.end !== undefined) continue;
-    part.failed = rule.fails.has(mark);
+    if (mark === undefined || (part.end !== undefined && !rule.fatal.has(mark))) continue;
+    part.failed ||= rule.fails.has(mark);
     if (part.failed || rule.until.includes(mark)) part.end = event;
   }
   return parts;

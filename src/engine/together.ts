@@ -4,7 +4,7 @@
  */
 import { after, duration } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
-import { isNothing } from './judge.ts';
+import { isNothing, unanswered } from './judge.ts';
 import type { Lives } from './lives.ts';
 import type { OpenEpisode } from './open.ts';
 
@@ -46,9 +46,9 @@ export class Together {
       return episode.heldBy === undefined ? group : undefined;
     }
     const cut = group.some((one) => one.cut !== undefined);
-    // What goes on inside cannot go on any more once it is over outside.
+    // What is not complete inside will not be any more once it is over outside; and outside only what was asked for is awaited.
     const over = cut || group.some((one) => one.over && one.runtime.around && due(one));
-    const awaited = cut ? undefined : group.find((one) => one !== episode && !due(one) && !isNothing(one) && (one.runtime.around || !over));
+    const awaited = cut ? undefined : group.find((one) => one !== episode && !due(one) && !isNothing(one) && (!over || one.complete || (one.runtime.around && unanswered(one.rule, one.events).length > 0)));
     episode.heldBy = awaited;
     return episode.heldBy === undefined ? group : undefined;
   }

@@ -109,6 +109,8 @@ export interface EpisodeRule<M extends string = string> {
   readonly until: readonly M[];
   /** A mark that ends it as failed, and the hole with the reason, or the reason in words where the line tells none. */
   readonly fails?: Readonly<Partial<Record<M, string>>>;
+  /** The same of a mark that counts after its end, too: what had gone well as far as was told then had not. */
+  readonly fatal?: Readonly<Partial<Record<M, string>>>;
   /**
    * Requests and their answers: an episode in which one stays open is incomplete. With a patience of its own a request keeps its episode
    * open for so long; of a start all that is asked for no container in particular belongs to what it waits for.

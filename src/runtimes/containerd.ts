@@ -25,7 +25,7 @@ type Mark =
   | 'PullImage asked' | 'PullImage answered' | 'PullImage failed'
   | 'CreateContainer asked' | 'CreateContainer answered' | 'CreateContainer failed'
   | 'StartContainer asked' | 'StartContainer answered' | 'StartContainer failed'
-  | 'snapshot prepared' | 'task creating' | 'shim connected' | 'shim up' | 'task shim up'
+  | 'snapshot prepared' | 'task creating' | 'shim connected' | 'shim up' | 'task shim up' | 'task not made'
   | 'StopContainer asked' | 'StopContainer answered' | 'StopContainer failed' | 'RemoveContainer asked' | 'RemoveContainer answered' | 'RemoveContainer failed'
   | 'StopPodSandbox asked' | 'StopPodSandbox answered' | 'StopPodSandbox failed' | 'RemovePodSandbox asked' | 'RemovePodSandbox answered' | 'RemovePodSandbox failed'
   | 'network gone' | 'task exited' | 'shim gone';
@@ -139,6 +139,8 @@ export const runtime: Runtime<Mark> = {
       'containerd-shim': {
         'shim up': shim(mark({ msg: 'starting signal loop', path: '{folder}/{id}', namespace: 'k8s.io' })),
         // Of a task that somebody else asked for it is the last that the log tells.
+        // The runtime refused to make the task; why is told to who asked for it.
+        'task not made': shim(mark({ msg: 'failed to delete task', error: '{code}container not created{rest}' })),
         'task shim up': shim(mark({ msg: 'starting signal loop', path: '{folder}/{id}' }, { msg: 'starting signal loop', path: '{folder}/{id}', namespace: '{namespace}' })),
       },
     },
@@ -216,6 +218,8 @@ export const runtime: Runtime<Mark> = {
       pod: 'pod start',
       until: ['RunPodSandbox answered', 'StartContainer answered', 'task shim up'],
       fails: { 'RunPodSandbox failed': 'reason', 'CreateContainer failed': 'reason', 'StartContainer failed': 'reason', 'PullImage failed': 'reason' },
+      because: { 'RunPodSandbox failed': 'reason', 'CreateContainer failed': 'reason', 'StartContainer failed': 'reason' },
+      fatal: { 'task not made': 'its task could not be made: the reason was told to the client alone' },
       undone: { by: 'task exited', hole: 'code', within: duration(250_000_000) },
       // Of an image the transfer counts; a virtual machine may boot inside the others.
       answers: [
@@ -260,6 +264,7 @@ export const runtime: Runtime<Mark> = {
         optional: true,
         after: ['container: create', 'network: set up'],
       }),
+      between('oci: create', 'containerd', ['task shim up', 'shim up', 'shim connected'], 'task not made', { credit: 'shim', together: true, optional: true, after: [] }),
       gaps('containerd'),
     ],
     stop: [

@@ -37,7 +37,7 @@ function check(path: string): void {
   }
   const told = (what: string): string[] => events.filter((one) => one.what === what).map(({ container, time }) => `${container} ${time}`).toSorted();
   const ends = (name: string): string[] =>
-    starts.flatMap((trace) => trace.spans.filter((span) => span.name === name).map((span) => `${String(attribute(trace, span, 'container.id'))} ${moment(trace, span.end)}`)).toSorted();
+    starts.flatMap((trace) => trace.spans.filter((span) => span.name === name && String(attribute(trace, span, 'shimtrace.to')).startsWith('/tasks/')).map((span) => `${String(attribute(trace, span, 'container.id'))} ${moment(trace, span.end)}`)).toSorted();
   expect(ends('oci: create')).toEqual(told('/tasks/create'));
   expect(ends('oci: start')).toEqual(told('/tasks/start'));
   // Each container that containerd made is in one trace.

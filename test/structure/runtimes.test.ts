@@ -27,8 +27,8 @@ const rulesOf = (source: SourceRule): (readonly [name: string, rule: MarkRule, s
   Object.entries(source.marks).flatMap(([service, marks]) =>
     Object.entries(marks).flatMap(([name, rule]) => (rule === undefined ? [] : [[name, rule, service] as const])));
 
-const marksOfEpisode = ({ opens, standIns, memberStandIns, until, fails, because, answers, nothing, rests, undone, another, names }: EpisodeRule): string[] =>
-  [...opens, ...Object.keys(names ?? {}), ...(undone === undefined ? [] : [undone.by]), ...(another === undefined ? [] : [another.shows]), ...(standIns ?? []), ...(memberStandIns ?? []), ...Object.keys(because ?? {}), ...(answers ?? []).flatMap(([request, answer]) => [request, ...(typeof answer === 'string' ? [answer] : answer)]), ...until, ...Object.keys(fails ?? {}), ...(nothing?.exactly ?? []), ...(rests !== undefined && 'seen' in rests ? [rests.seen, rests.unseen] : [])];
+const marksOfEpisode = ({ opens, standIns, memberStandIns, until, fails, because, answers, nothing, fatal, rests, undone, another, names }: EpisodeRule): string[] =>
+  [...opens, ...Object.keys(names ?? {}), ...(undone === undefined ? [] : [undone.by]), ...(another === undefined ? [] : [another.shows]), ...(standIns ?? []), ...(memberStandIns ?? []), ...Object.keys(because ?? {}), ...(answers ?? []).flatMap(([request, answer]) => [request, ...(typeof answer === 'string' ? [answer] : answer)]), ...until, ...Object.keys(fails ?? {}), ...Object.keys(fatal ?? {}), ...(nothing?.exactly ?? []), ...(rests !== undefined && 'seen' in rests ? [rests.seen, rests.unseen] : [])];
 
 function marksOfSpan(rule: SpanRule): readonly string[] {
   switch (rule.kind) {
