@@ -91,7 +91,7 @@ export function stopForNothing(ledger: Ledger, files: readonly string[], shown: 
   if (lines === 0) throw new Stop(EXIT.data, `${names}: no line in it: there is nothing to read yet.`);
   if (events === 0) {
     const idea = guess(examples);
-    throw new Stop(EXIT.data, `${names}: no line that any runtime writes was recognised. ${idea ?? "Known: urunc's timestamp log (docs/urunc.md), Kata 1.x at debug level (docs/kata-1.md)."}`);
+    throw new Stop(EXIT.data, `${names}: no line that any runtime writes was recognised. ${idea ?? "Known are urunc's timestamp log, Kata's, containerd's and runc's logs, and what `ctr events` prints: docs/ has a page for each."}`);
   }
   const refused = ledger.counts.get('scheme_mismatch') ?? 0;
   if (refused > 0) {

@@ -130,4 +130,6 @@ export const runtime: Runtime<Mark> = {
       between('exec: start', 'containerd', 'exec added', 'exec started', { credit: 'shim', after: [], optional: true }),
     ],
   },
+
+  findings: [{ kind: 'broken', id: 'incomplete', marks: [], remedy: 'Look at the line: it is what containerd said of it.' }],
 };

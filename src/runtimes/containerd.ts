@@ -67,6 +67,9 @@ const failed = (verb: string): MarkRule => about(verb, mark(...REASONS.map((reas
 
 /** Of a shim, for whichever container: its own line, never a line of a request. */
 const shim = (rule: MarkRule): MarkRule => ({ ...rule, names: { container: '{id}', handle: 'shim {id}', command: 'shim' } });
+const loop: When = { msg: 'starting signal loop', path: '{folder}/{id}' };
+/** Which runtime runs inside. */
+const ofRuntime: When = { runtime: 'io.containerd.{runtime}.v{major}' };
 const ofSandbox = (rule: MarkRule): MarkRule => ({ ...rule, names: { container: '{podsandboxid}', handle: 'RunPodSandbox {podsandboxid}', command: 'RunPodSandbox' } });
 
 const EXITS = ['received exit event {text}', 'received container exit event {text}', 'received sandbox exit event {text}', 'TaskExit event {text}'];
@@ -137,11 +140,11 @@ export const runtime: Runtime<Mark> = {
         'RemovePodSandbox failed': failed('RemovePodSandbox'),
       },
       'containerd-shim': {
-        'shim up': shim(mark({ msg: 'starting signal loop', path: '{folder}/{id}', namespace: 'k8s.io' })),
+        'shim up': shim(mark({ ...loop, namespace: 'k8s.io' }, { ...loop, namespace: 'k8s.io', ...ofRuntime })),
         // Of a task that somebody else asked for it is the last that the log tells.
         // The runtime refused to make the task; why is told to who asked for it.
         'task not made': shim(mark({ msg: 'failed to delete task', error: '{code}container not created{rest}' })),
-        'task shim up': shim(mark({ msg: 'starting signal loop', path: '{folder}/{id}' }, { msg: 'starting signal loop', path: '{folder}/{id}', namespace: '{namespace}' })),
+        'task shim up': shim(mark(loop, { ...loop, namespace: '{namespace}' }, { ...loop, namespace: '{namespace}', ...ofRuntime })),
       },
     },
     ignored: {
@@ -279,4 +282,6 @@ export const runtime: Runtime<Mark> = {
       ),
     ],
   },
+
+  findings: [{ kind: 'broken', id: 'incomplete', marks: [], remedy: 'Look at the line: it is what containerd said of it.' }],
 };

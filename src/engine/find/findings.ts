@@ -47,12 +47,15 @@ export const evidence = (...lines: readonly (Placed | undefined)[]): Evidence[] 
 /** All that the parts of a trace tell, the outermost first. */
 export function findingsOf(parts: readonly Pick<Facts, 'episode' | 'resolved' | 'clock'>[], whole: Pick<Facts, 'arranged' | 'gaps' | 'wall' | 'failure'>): Found {
   if (parts.every(isSilent)) return NONE;
-  const about = [...parts.flatMap((part) => partly(part, whole)), ...missing(parts.map(({ episode }) => episode))];
+  const about = once([...parts.flatMap((part) => partly(part, whole)), ...missing(parts.map(({ episode }) => episode))]);
   if (about.length === 0) return NONE;
   const marked = new Map<Draft, string[]>();
   for (const { finding, span } of about) if (span !== undefined) marked.set(span, [...(marked.get(span) ?? []), finding.id]);
   return { findings: about.map(({ finding }) => finding), marked };
 }
+
+/** What several parts of a start say in the same words is said once, by the innermost. */
+const once = (all: readonly About[]): About[] => all.filter(({ finding: { id, text } }, at) => !all.some((other, later) => later > at && other.finding.id === id && other.finding.text === text));
 
 const isSilent = ({ episode: { runtime, decision, missing: lost } }: Pick<Facts, 'episode'>): boolean => runtime.findings.length === 0 && decision.refusedPin === undefined && lost.length === 0;
 
