@@ -1,5 +1,6 @@
 import { watch as watchPath } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
+import { basename, join } from 'node:path';
 import { watch as watchFolders } from 'chokidar';
 import { codeOf, reasonOf } from './report.ts';
 
@@ -31,12 +32,16 @@ export const noWakes = (): WakeSource => ({
   close: () => Promise.resolve(),
 });
 
+/** A watch of a file that has spoken so often needs no second one to say the same. */
+const OFTEN = 32;
+
 /**
  * chokidar for folders: it waits for missing parents and survives their removal. One plain inotify watch per file for its
- * bytes, because chokidar holds `change` back for up to 50 ms.
+ * bytes, because chokidar holds `change` back for up to 50 ms, and looks at the file again for each.
  */
 export function systemWakes(): WakeSource {
   const folders = new Set<string>();
+  const speakers = new Speakers();
   let watcher: ReturnType<typeof watchFolders> | undefined;
   let listener: Sleeper | undefined;
   return {
@@ -44,7 +49,12 @@ export function systemWakes(): WakeSource {
       listener = sleeper;
       watcher = watchFolders([], {
         atomic: false, awaitWriteFinish: false, ignoreInitial: true, followSymlinks: false, depth: 0,
-        ignored: (path) => !concerns(path),
+        // It asks without `stats` before it looks at a path of which the kernel has spoken.
+        ignored: (path, stats) => !concerns(path) || (stats === undefined && speakers.has(path)),
+      });
+      // Told before it asks, and in the kernel's own words: what may be another file from now on is looked at again.
+      watcher.on('raw', (event, name, about) => {
+        if (event === 'rename') speakers.stirred(folderOf(about), name, folders);
       });
       watcher.on('all', (event, path) => {
         if (event === 'change') sleeper.changed(path);
@@ -60,19 +70,64 @@ export function systemWakes(): WakeSource {
       folders.add(path);
       watcher?.add(path);
     },
-    file: (fd, path, wake) => watchFile(fd, path, wake, (error) => listener?.deaf(codeOf(error), reasonOf(error))),
+    file: (fd, path, wake) => watchFile(fd, path, speakers, wake, (error) => listener?.deaf(codeOf(error), reasonOf(error))),
     async close() {
       await watcher?.close();
     },
   };
 }
 
-function watchFile(fd: number, path: string, wake: () => void, failed: (error: unknown) => void): () => void {
+interface Speaker {
+  times: number;
+}
+
+/** The watches of files, by the paths these had when they were set: which of them speak so often that nobody else need say the same. */
+class Speakers {
+  readonly #all = new Map<string, Speaker>();
+
+  add(path: string): Speaker {
+    const speaker = { times: 0 };
+    this.#all.set(path, speaker);
+    return speaker;
+  }
+
+  remove(path: string, speaker: Speaker): void {
+    if (this.#all.get(path) === speaker) this.#all.delete(path);
+  }
+
+  has(path: string): boolean {
+    return (this.#all.get(path)?.times ?? 0) >= OFTEN;
+  }
+
+  /** Something came to, left or was renamed in a folder (undefined: nobody knows where): which file is at that path now, or below it, nobody has said. */
+  stirred(folder: string | undefined, name: string | null, folders: ReadonlySet<string>): void {
+    if (folder === undefined) return this.#all.clear();
+    const path = join(folder, name ?? '');
+    this.#all.delete(path);
+    if (folders.has(path)) this.#forgetBelow(path);
+    // A folder that was itself moved or removed is told of by its own name.
+    if (name === basename(folder)) this.#forgetBelow(folder);
+  }
+
+  #forgetBelow(folder: string): void {
+    for (const path of this.#all.keys()) if (path.startsWith(`${folder}/`)) this.#all.delete(path);
+  }
+}
+
+/** Which folder chokidar speaks of: it types the rest of what it tells as unknown. */
+const folderOf = (about: unknown): string | undefined =>
+  typeof about === 'object' && about !== null && 'watchedPath' in about && typeof about.watchedPath === 'string' ? about.watchedPath : undefined;
+
+function watchFile(fd: number, path: string, speakers: Speakers, wake: () => void, failed: (error: unknown) => void): () => void {
   let watcher: FSWatcher | undefined;
+  const speaker = speakers.add(path);
   // By descriptor, so that it is this very inode: between opening and watching the path may have got another.
   for (const name of [`/proc/self/fd/${fd}`, path]) {
     try {
-      watcher = watchPath(name, wake);
+      watcher = watchPath(name, () => {
+        speaker.times += 1;
+        wake();
+      });
       break;
     } catch (error) {
       if (name === path || codeOf(error) !== 'ENOENT') {
@@ -81,6 +136,12 @@ function watchFile(fd: number, path: string, wake: () => void, failed: (error: u
       }
     }
   }
-  watcher?.on('error', failed);
-  return () => watcher?.close();
+  watcher?.on('error', (error) => {
+    speakers.remove(path, speaker);
+    failed(error);
+  });
+  return () => {
+    speakers.remove(path, speaker);
+    watcher?.close();
+  };
 }
