@@ -55,6 +55,7 @@ export const ledgerOptions = (config: Config, host: Host): LedgerOptions => ({
   ...LEDGER_DEFAULTS,
   hostId: host.id,
   settle: config.settle,
+  exitWithin: config.exitWithin,
   patience: config.patience,
   lateness: config.lateness.file,
 });

@@ -30,6 +30,7 @@ export interface Config {
   /** Undefined: made from the machine id. */
   readonly hostId: string | undefined;
   readonly settle: Duration;
+  readonly exitWithin: Duration;
   readonly patience: Duration;
   readonly lateness: { readonly file: Duration; readonly journal: Duration; readonly command: Duration };
   readonly rotateGrace: Duration;
@@ -101,6 +102,7 @@ export function configOf(settings: Settings): Config {
     stateDir: text(values, 'state_dir'),
     hostId: text(values, 'host_id'),
     settle: need(values, 'settle', 'duration'),
+    exitWithin: need(values, 'exit_within', 'duration'),
     patience: need(values, 'patience', 'duration'),
     lateness: { file: need(values, 'lateness.file', 'duration'), journal: need(values, 'lateness.journal', 'duration'), command: need(values, 'lateness.command', 'duration') },
     rotateGrace: need(values, 'rotate_grace', 'duration'),

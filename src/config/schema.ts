@@ -125,6 +125,7 @@ export const SCHEMA: readonly Setting[] = [
   setting('state_dir', { kind: 'path' }, undefined, 'Where the daemon keeps what it must not forget.'),
   setting('host_id', { kind: 'text' }, undefined, 'Name of this host in trace ids; without it a hash of the machine id.'),
   setting('settle', time(ZERO, MINUTE), length(duration(250 * MILLISECOND)), 'Quiet time after the last expected line of a start.'),
+  setting('exit_within', time(ZERO, MINUTE), length(duration(250 * MILLISECOND)), 'A task that exits with another code than 0 so soon after its start has failed it.'),
   setting('patience', time(SECOND, HOUR), length(MINUTE), 'How long an open phase is waited for, by log time.'),
   setting('lateness.file', time(ZERO, MINUTE), length(duration(250 * MILLISECOND)), 'How late a line may come into a file.'),
   setting('lateness.journal', time(ZERO, MINUTE), length(duration(400 * MILLISECOND)), 'How late an entry may come out of the journal.'),

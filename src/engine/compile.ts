@@ -7,7 +7,6 @@ import { EPISODES } from '../model/runtime.ts';
 import type { AttributeRule, EpisodeName, EpisodeRule, MarkRule, MeasureRule, Runtime, SourceRule, VersionRule, When } from '../model/runtime.ts';
 import type { Entry, Syntax } from '../model/entry.ts';
 import type { FindingRule } from '../model/findings.ts';
-import type { Duration } from '../model/time.ts';
 import { writersOf } from '../model/writers.ts';
 import type { Writers } from '../model/writers.ts';
 import { SILENT, aliveOf } from './alive.ts';
@@ -97,7 +96,7 @@ export interface CompiledEpisode {
   /** The mark that tells that it is something else, unless it reaches its end. */
   readonly another: { readonly shows: Mark; readonly name: string } | undefined;
   /** What undoes it when it comes so soon after its end. */
-  readonly undone: { readonly by: Mark; readonly hole: string; readonly within: Duration } | undefined;
+  readonly undone: { readonly by: Mark; readonly hole: string } | undefined;
   /** By number of a mark: those that it must come before, across processes. */
   readonly effects: readonly (readonly Mark[] | undefined)[];
   readonly rests: { readonly kind: 'columns'; readonly after: number; readonly before: number } | { readonly kind: 'marks'; readonly seen: Mark; readonly unseen: Mark } | undefined;

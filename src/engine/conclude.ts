@@ -3,6 +3,7 @@ import { sourceKey } from '../model/source.ts';
 import type { SourceId, SourceKey } from '../model/source.ts';
 import type { Trace } from '../model/trace.ts';
 import { between } from '../model/time.ts';
+import type { Duration } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
 import { exactOnes } from './copies.ts';
 import { sortEvents } from './event.ts';
@@ -40,6 +41,7 @@ export interface Concluded<T extends Settling> {
 
 export interface ConcludeOptions {
   readonly hostId: string;
+  readonly exitWithin: Duration;
   readonly shift?: bigint;
   readonly rawClock?: boolean;
 }
@@ -74,7 +76,7 @@ export function conclude<T extends Settling>(group: readonly T[], options: Concl
   for (const one of judged) (one.none === undefined || (real && one.episode.rule.nothing?.runtime === undefined) ? parts : handed).push(one);
   const [lead] = parts;
   const id = lead && idOf(lead, options.hostId);
-  const trace = lead === undefined || id === undefined ? undefined : traceOf(lead, parts, handed, id);
+  const trace = lead === undefined || id === undefined ? undefined : traceOf(lead, parts, handed, id, options.exitWithin);
   if (trace !== undefined) {
     counts.push([trace.episode === 'start' ? `settled_${trace.outcome}` : `settled_${trace.episode}`, 1]);
     if (parts.some(({ settling: { missing } }) => missing.length > 0)) counts.push(['touched_by_gap', 1]);
@@ -126,21 +128,21 @@ function judgeOne<T extends Settling>(settling: T, options: ConcludeOptions): Ju
   };
 }
 
-function traceOf<T extends Settling>(lead: Judged<T>, parts: readonly Judged<T>[], handed: readonly Judged<T>[], traceId: string): Trace {
+function traceOf<T extends Settling>(lead: Judged<T>, parts: readonly Judged<T>[], handed: readonly Judged<T>[], traceId: string, exitWithin: Duration): Trace {
   return fold(wholeOf({
     traceId,
     parts: parts.length === 1 ? [lead.episode] : [lead.episode, ...parts.slice(1).map(({ episode }) => episode)],
-    undoing: parts.map(undoingOf).find((one) => one !== undefined),
+    undoing: parts.map((part) => undoingOf(part, exitWithin)).find((one) => one !== undefined),
     handed: handed.flatMap(({ events }) => events),
     handedTo: handed.map(({ episode }) => episode.rule.nothing?.runtime).find((runtime) => runtime !== undefined),
   }));
 }
 
 /** The mark that undoes it, soon after its end. */
-function undoingOf<T extends Settling>({ settling: { episode, members }, episode: part }: Judged<T>): Undoing | undefined {
+function undoingOf<T extends Settling>({ settling: { episode, members }, episode: part }: Judged<T>, exitWithin: Duration): Undoing | undefined {
   const { undone } = episode.rule;
   if (undone === undefined || !episode.complete) return undefined;
-  const event = members.find(({ spelling, time, container }) => spelling.agreed === undone.by && time >= episode.since && between(episode.since, time) <= undone.within && (container ?? part.container) === part.container);
+  const event = members.find(({ spelling, time, container }) => spelling.agreed === undone.by && time >= episode.since && between(episode.since, time) <= exitWithin && (container ?? part.container) === part.container);
   const code = event?.holes?.[undone.hole];
   return event === undefined || code === undefined || !/^[1-9]\d{0,2}$/.test(code) ? undefined : { event, code, by: part };
 }

@@ -63,7 +63,7 @@ export class Ledger implements Intake {
     this.#lives = new Lives(runtimes);
     this.#together = new Together(runtimes, this.#lives);
     this.#sources = new Sources(runtimes.flatMap((runtime) => runtime.sources), options.shift);
-    this.#waiting = { settle: options.settle, patience: options.patience };
+    this.#waiting = { settle: options.settle, patience: options.patience, exitWithin: options.exitWithin };
     const count = (name: Count): void => this.#count(name);
     const moved = (from: Life, into: Life): void => {
       this.#memory.moved(from, into);

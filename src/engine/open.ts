@@ -28,6 +28,7 @@ export type EpisodeKind = 'start' | 'continuation' | 'inside' | 'stray';
 
 export interface Waiting {
   readonly settle: Duration;
+  readonly exitWithin: Duration;
   readonly patience: Duration;
 }
 
@@ -183,7 +184,7 @@ export class OpenEpisode {
     this.changed = false;
     this.#decision = undefined;
     const { rule, undone } = this.rule;
-    const settle = duration(Math.max(rule.settle ?? waiting.settle, undone?.within ?? 0));
+    const settle = duration(Math.max(rule.settle ?? waiting.settle, undone === undefined ? 0 : waiting.exitWithin));
     this.over = this.events.some(({ spelling: { agreed } }) => agreed !== undefined && (agreed === undone?.by || this.rule.fails.has(agreed)));
     if (rule.until.length === 0) return this.#evaluateQuiet(settle);
     const usual = rule.patience ?? waiting.patience;

@@ -7,6 +7,8 @@ export interface LedgerOptions {
   readonly hostId: string;
   readonly settle: Duration;
   readonly patience: Duration;
+  /** A task that exits with another code than 0 so soon after its start has failed it. */
+  readonly exitWithin: Duration;
   /** How late a line may reach a file after the time it tells. */
   readonly lateness: Duration;
   /** Episodes under way at once; beyond, the oldest is cut. */
@@ -22,6 +24,7 @@ export interface LedgerOptions {
 export const LEDGER_DEFAULTS: Omit<LedgerOptions, 'hostId'> = {
   settle: duration(250_000_000),
   patience: duration(60_000_000_000),
+  exitWithin: duration(250_000_000),
   lateness: duration(250_000_000),
   mostOpen: 10_000,
   keepBeyond: 1_000,

@@ -126,10 +126,10 @@ export interface EpisodeRule<M extends string = string> {
   /** An episode that shows this mark and does not reach its end is something else that is written alike: counted under the name. */
   readonly another?: { readonly shows: M; readonly name: string };
   /**
-   * A start that ended well has failed after all when this mark comes for its container within that time: its task has exited, with the
-   * code in the hole (`error.type` `exit_1`). The mark itself opens an episode of another kind, and stays in it.
+   * A start that ended well has failed after all when this mark comes for its container soon after (setting `exit_within`): its task has exited,
+   * with the code in the hole (`error.type` `exit_1`). The mark itself opens an episode of another kind, and stays in it.
    */
-  readonly undone?: { readonly by: M; readonly hole: string; readonly within: Duration };
+  readonly undone?: { readonly by: M; readonly hole: string };
   /**
    * An episode rests when component `after` has written all its marks and component `before` none, or when mark `seen` was
    * seen and `unseen` was not: outcome `created`. A later mark of `before` then opens an episode of its own, linked to this one.

@@ -90,7 +90,7 @@ export const runtime: Runtime<Mark> = {
       standIns: ['container created', 'task created'],
       until: ['task started'],
       fails: { 'container deleted': 'deleted before it had started' },
-      undone: { by: 'task exited', hole: 'code', within: duration(250_000_000) },
+      undone: { by: 'task exited', hole: 'code' },
       rests: { seen: 'container created', unseen: 'task started' },
       nothing: { exactly: ['snapshot prepared'], name: 'snapshot-only' },
       // A virtual machine may boot in between.

@@ -223,7 +223,7 @@ export const runtime: Runtime<Mark> = {
       fails: { 'RunPodSandbox failed': 'reason', 'CreateContainer failed': 'reason', 'StartContainer failed': 'reason', 'PullImage failed': 'reason' },
       because: { 'RunPodSandbox failed': 'reason', 'CreateContainer failed': 'reason', 'StartContainer failed': 'reason' },
       fatal: { 'task not made': 'its task could not be made: the reason was told to the client alone' },
-      undone: { by: 'task exited', hole: 'code', within: duration(250_000_000) },
+      undone: { by: 'task exited', hole: 'code' },
       // Of an image the transfer counts; a virtual machine may boot inside the others.
       answers: [
         ['PullImage asked', ['PullImage answered', 'PullImage failed'], duration(1_800_000_000_000)],

@@ -27,6 +27,7 @@ otlp: {endpoint: "https://tempo:4317", headers: {Authorization: Bearer x, x-a: "
 state_dir: /state
 host_id: 0123
 settle: 1.5s
+exit_within: 1s
 patience: 5m
 lateness: {file: 0s, command: 2s}
 events: [k8s.io, moby]
@@ -68,7 +69,7 @@ log: {level: debug, format: json}
         endpoint: 'https://tempo:4317', headers: [['authorization', 'Bearer x'], ['x-a', '1']], timeout: 90e9, compression: 'gzip',
         tls: { ca: '/ca', cert: '/c', key: '/k' },
       },
-      stateDir: '/state', hostId: '0123', settle: 1.5e9, patience: 300e9, lateness: { file: 0, journal: 400e6, command: 2e9 }, rotateGrace: 3600e9, sweep: 5e8,
+      stateDir: '/state', hostId: '0123', settle: 1.5e9, exitWithin: 1e9, patience: 300e9, lateness: { file: 0, journal: 400e6, command: 2e9 }, rotateGrace: 3600e9, sweep: 5e8,
       limits: { heldDeleted: 2 ** 31, commandSpool: 2 ** 20 }, queue: { memory: 64 * 2 ** 20, spool: 2 ** 30 }, deadLetter: { max: 1e6 }, store: { enabled: false, keep: 60 * 3600e9, max: 1e8 },
       links: { jaeger: 'http://jaeger:16686/base', grafana: 'https://grafana', grafanaSource: 'traces' },
       metrics: { listen: '[::1]:9999' },

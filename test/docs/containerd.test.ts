@@ -1,5 +1,6 @@
 /** docs/containerd.md says what the runtime files do. */
 import { describe, expect, test } from 'vitest';
+import { LEDGER_DEFAULTS } from '../../src/engine/options.ts';
 import type { SpanRule } from '../../src/model/spans.ts';
 import { runtime } from '../../src/runtimes/containerd.ts';
 import { runtime as events } from '../../src/runtimes/containerd-events.ts';
@@ -58,7 +59,7 @@ describe('docs/containerd.md', () => {
     expect(page).toContain('up to five seconds of silence');
     expect(runtime.episodes.start.answers?.find(([asked]) => asked === 'PullImage asked')?.[2]).toBe(1_800e9);
     expect(page).toContain('for up to thirty minutes');
-    expect([runtime.episodes.start.undone?.within, events.episodes.start.undone?.within]).toEqual([250e6, 250e6]);
+    expect(LEDGER_DEFAULTS.exitWithin).toBe(250e6);
     expect(page).toContain('a quarter of a second');
     for (const { episodes } of [runtime, events]) for (const { nothing } of Object.values(episodes)) if (nothing !== undefined) expect(page).toContain(`\`${nothing.name}\``);
     for (const name of ['of_no_start', 'of_several_starts']) expect(page).toContain(`\`${name}\``);

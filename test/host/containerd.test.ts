@@ -3,7 +3,7 @@
  * happened, against the traces in a real Jaeger. shimtrace is killed and comes back in between.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runtime } from '../../src/runtimes/containerd-events.ts';
+import { LEDGER_DEFAULTS } from '../../src/engine/options.ts';
 import { now } from '../real/host.ts';
 import { Jaeger } from '../real/jaeger.ts';
 import { until } from '../real/program.ts';
@@ -15,7 +15,7 @@ import type { Story } from './story.ts';
 const missing = lacksContainerd();
 const IMAGE = 'localhost/busybox:1';
 /** A task that exits so soon did not start well. */
-const WITHIN = BigInt(runtime.episodes.start.undone?.within ?? 0);
+const WITHIN = BigInt(LEDGER_DEFAULTS.exitWithin);
 
 /** Fifty containers: alone and many at once, some that cannot start, some that exit or are killed at once. */
 function fifty(): Wish[] {

@@ -1,5 +1,6 @@
 /** Starts of real urunc as containerd's journal, its events and urunc's own log tell of them together: one trace each. */
 import { describe, expect, test } from 'vitest';
+import { duration } from '../../src/model/time.ts';
 import type { Span, Trace } from '../../src/model/trace.ts';
 import { attribute, eventLog, moment, recorded, rootOf, seen } from '../containerd/recording.ts';
 import type { Seen } from '../containerd/recording.ts';
@@ -55,6 +56,11 @@ overRecordings('urunc with containerd around it', () => {
       test('fail-nobin: a task that exits at once has failed', () => {
         const [start, ...others] = together(generation, 'fail-nobin').traces.filter(isStart);
         expect([start?.outcome, start?.errorType, others]).toEqual(['failed', 'exit_1', []]);
+      });
+
+      test('fail-nobin: how soon is the user\'s word', () => {
+        const { traces } = tracesOf(logsOf(generation, 'fail-nobin'), { runtimes: ALL, eager: false, exitWithin: duration(10_000_000) });
+        expect(traces.filter(isStart).map(({ outcome, errorType }) => [outcome, errorType])).toEqual([['ok', undefined]]);
       });
 
       test('plain containers that were handed over are starts of runc', () => {
