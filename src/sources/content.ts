@@ -35,6 +35,8 @@ export class Content {
   /** As last seen: bytes, and ns since the epoch. */
   size = 0;
   mtime: bigint;
+  /** When the youngest file was born that a content before it in its chain lay in, in ns since the epoch. */
+  born: bigint | undefined;
   /** When its file was first known to have left the followed path, in ns since the epoch; undefined: it has not. */
   left: bigint | undefined;
   /** First byte of the first line that was not handed over. */
@@ -47,6 +49,8 @@ export class Content {
   #frontier: Buffer;
   /** Set once the bytes themselves are out of reach (compressed copy): the last proof that was taken of them. */
   #sealed: Fingerprint | undefined;
+  /** What `fingerprint` gave last; undefined: it has changed since. */
+  #print: Fingerprint | undefined;
 
   constructor(intake: Intake, info: SourceInfo, id: FileId, mtime: bigint, start: StartingPoint, via: string | undefined) {
     this.key = info.key;
@@ -97,6 +101,7 @@ export class Content {
     const end = to - at;
     this.#frontier = Buffer.from(data.subarray(Math.max(0, end - GUARD_BYTES), end));
     this.scanned = to;
+    this.#print = undefined;
   }
 
   /** The proof stays what it is now (or `print`), while `lineStart` goes on in a copy that has no bytes to compare at rest. */
@@ -106,10 +111,11 @@ export class Content {
 
   fingerprint(): Fingerprint {
     if (this.#sealed !== undefined) return this.#sealed;
-    return {
+    this.#print ??= {
       head: { length: this.#head.length, hash: digest(this.#head) },
       guard: { at: this.scanned, length: this.#frontier.length, hash: digest(this.#frontier) },
     };
+    return this.#print;
   }
 
   /** What the state must hold of it now. */
@@ -119,6 +125,7 @@ export class Content {
       offset: intake.pinned(this.source) ?? this.lineStart,
       path: this.path, size: Math.max(this.size, this.scanned), mtime: this.mtime, rank: this.rank, ended,
       ...(this.left === undefined ? {} : { left: this.left }), ...(this.via === undefined ? {} : { via: this.via }),
+      ...(this.born === undefined ? {} : { born: this.born }),
       ...(this.notBefore === undefined ? {} : { notBefore: this.notBefore }),
     };
   }

@@ -13,7 +13,7 @@ import type { FollowPattern } from './pattern.ts';
 import { isSpent } from './record.ts';
 import type { FileRecord } from './record.ts';
 import type { Log } from './report.ts';
-import { family, packedHolds } from './siblings.ts';
+import { begins, bornBy, family, packedHead } from './siblings.ts';
 
 export interface Beginning {
   readonly key: SourceKey;
@@ -38,6 +38,7 @@ export interface Newest {
   readonly rank: number;
   readonly id: FileId;
   readonly mtime: bigint;
+  readonly born?: bigint | undefined;
 }
 
 /** Ways in which bytes are lost before they are read. */
@@ -118,7 +119,9 @@ export class Contents {
     const content = new Content(this.#intake, { key, name: path, fresh, rank, ...pins }, from.id, from.mtime, from.start, via);
     this.#open.add(content);
     this.#use(key);
-    if ((this.newest(via ?? path)?.rank ?? -1) <= rank) this.#lead(content);
+    const before = this.newest(via ?? path);
+    if (before !== undefined && before.rank < rank) content.born = bornBy(before);
+    if ((before?.rank ?? -1) <= rank) this.#lead(content);
     return content;
   }
 
@@ -140,6 +143,7 @@ export class Contents {
     const content = this.begin({ key, path, via: record.via, rank, fresh: false, notBefore: record.notBefore === undefined ? undefined : nanos(record.notBefore), id, mtime, start, pattern });
     content.size = record.size;
     content.left = record.left;
+    content.born = record.born;
     if (fd === undefined) content.seal(record);
     return content;
   }
@@ -166,11 +170,32 @@ export class Contents {
   end(content: Content): void {
     this.#open.delete(content);
     this.#ended.push(content);
-    // It is soon forgotten: what was written late to it must not make its file look later than the newest of its chain.
-    const newest = this.newest(content.via ?? content.path);
-    if (newest instanceof Content && newest.mtime < content.mtime) newest.mtime = content.mtime;
+    this.#bequeath(content);
     this.#intake.end(content.source);
     this.#log('debug', 'source_ended', { path: content.path, offset: content.lineStart });
+  }
+
+  /**
+   * It is soon forgotten: what was written late to it, or that it was copied after the file of the newest of its chain was
+   * born, must not make its file look later than that one.
+   */
+  #bequeath(content: Content): void {
+    const newest = this.newest(content.via ?? content.path);
+    if (newest === undefined || newest.key === content.key) return;
+    const mtime = newest.mtime < content.mtime ? content.mtime : newest.mtime;
+    const born = bornBy(newest) < bornBy(content) ? bornBy(content) : newest.born;
+    if (newest instanceof Content) {
+      newest.mtime = mtime;
+      newest.born = born;
+    } else {
+      const record = this.pending.get(newest.key);
+      if (record !== undefined) this.#replace({ ...record, mtime, ...(born === undefined ? {} : { born }) });
+    }
+  }
+
+  #replace(record: FileRecord): void {
+    this.pending.set(record.key, record);
+    for (const chain of chainsOf(record)) if (this.#chains.get(chain)?.key === record.key) this.#chains.set(chain, record);
   }
 
   /** Bytes that were there and were not (all) delivered cannot be found: said and counted, never silent. */
@@ -196,8 +221,13 @@ export class Contents {
       const whole = sizeOf(content) ?? content.size;
       return size > whole && whole >= content.known;
     };
-    const isHeld = (print: Fingerprint, more: boolean): boolean => print.head.length > 0 && ((!more && holds(fd, print)) || packedHolds(fd, print));
-    return this.known().some((content) => isHeld(content.fingerprint(), isMore(content))) || [...this.pending.values()].some((record) => isHeld(record, false));
+    // Read and unpacked once: there may be thousands to compare it with.
+    const [plain, packed] = [begins(readAt(fd, 0, HEAD_BYTES)), begins(packedHead(fd))];
+    const isHeld = (print: Fingerprint, content?: Content): boolean => {
+      if (print.head.length === 0) return false;
+      return (plain(print.head) && (content === undefined || !isMore(content)) && holds(fd, print)) || packed(print.head);
+    };
+    return this.known().some((content) => isHeld(content.fingerprint(), content)) || [...this.pending.values()].some((record) => isHeld(record));
   }
 
   /** What the state must hold now, from what the intake says is pinned at this moment. */

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
+import { NEWLINE } from './lines.ts';
 
 /** Which file, as the file system says: decimal strings. `birth` is in ns since the epoch, `0` where the file system keeps none. */
 export interface FileId {
@@ -62,6 +63,15 @@ export function holds(fd: number, print: Fingerprint): boolean {
   if (first.length !== head.length || digest(first) !== head.hash) return false;
   const last = readAt(fd, guard.at - guard.length, guard.length);
   return last.length === guard.length && digest(last) === guard.hash;
+}
+
+/**
+ * The open file goes on in the middle of a line where a content of `length` bytes was over. Its last line was one, without an
+ * end: a file in which that line has another end is another one that only begins like it. Throws on a failed read.
+ */
+export function parts(fd: number, length: number): boolean {
+  const [last, next] = readAt(fd, length - 1, 2);
+  return next !== undefined && last !== NEWLINE;
 }
 
 /** The two open files have the same bytes up to `length`, as far as the first KiB and the last 64 bytes can tell. */

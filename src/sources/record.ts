@@ -21,6 +21,8 @@ export interface FileRecord extends Fingerprint {
   readonly left?: bigint;
   /** The link by which it was followed; `path` is where it pointed to. */
   readonly via?: string;
+  /** When the youngest file was born that a content before it in its chain lay in (ns since the epoch). */
+  readonly born?: bigint;
   /** Lines older than this are not asked for (ns since the epoch). */
   readonly notBefore?: bigint;
 }
@@ -30,10 +32,11 @@ export const isSpent = ({ ended, offset, size }: FileRecord): boolean => ended &
 
 /** The record as JSON values: exact integers beyond 2^53 as strings. */
 export function toJson(record: FileRecord): Record<string, unknown> {
-  const { id, left, notBefore, ...rest } = record;
+  const { id, left, born, notBefore, ...rest } = record;
   return {
     ...rest, ...id, mtime: String(record.mtime),
-    ...(left === undefined ? {} : { left: String(left) }), ...(notBefore === undefined ? {} : { notBefore: String(notBefore) }),
+    ...(left === undefined ? {} : { left: String(left) }), ...(born === undefined ? {} : { born: String(born) }),
+    ...(notBefore === undefined ? {} : { notBefore: String(notBefore) }),
   };
 }
 
@@ -43,14 +46,15 @@ export function fromJson(value: unknown): FileRecord | undefined {
   const head = headOf(object?.['head']);
   const guard = guardOf(object?.['guard']);
   if (object === undefined || head === undefined || guard === undefined) return undefined;
-  const { key, dev, ino, birth, path, mtime, offset, size, rank, ended, left, via, notBefore } = object;
+  const { key, dev, ino, birth, path, mtime, offset, size, rank, ended, left, via, born, notBefore } = object;
   if (typeof key !== 'string' || !isDigits(dev) || !isDigits(ino) || !isInteger(birth)) return undefined;
   if (typeof path !== 'string' || !isInteger(mtime) || !isCount(offset) || !isCount(size)) return undefined;
   if (typeof rank !== 'number' || typeof ended !== 'boolean') return undefined;
   const since = isInteger(left) ? { left: BigInt(left) } : {};
+  const young = isInteger(born) ? { born: BigInt(born) } : {};
   const asked = isInteger(notBefore) ? { notBefore: BigInt(notBefore) } : {};
   const link = typeof via === 'string' ? { via } : {};
-  return { key: sourceKey(key), id: { dev, ino, birth }, head, guard, offset, path, size, mtime: BigInt(mtime), rank, ended, ...since, ...link, ...asked };
+  return { key: sourceKey(key), id: { dev, ino, birth }, head, guard, offset, path, size, mtime: BigInt(mtime), rank, ended, ...since, ...link, ...young, ...asked };
 }
 
 /** The fields of a JSON object; undefined for anything else. */

@@ -27,8 +27,8 @@ export interface RecoverySettings {
   /** Files that hold the record's content now, opened. */
   readonly find: (record: FileRecord, listed: Listed) => Found[];
   readonly holdPart: (part: Found) => Held;
-  /** A held file of which nothing is read yet and that holds this content. */
-  readonly waitingWith: (print: Fingerprint) => Held | undefined;
+  /** A held file of which nothing is read yet and that holds this content. `over`: its bytes, if all of it was read. */
+  readonly waitingWith: (print: Fingerprint, over: number | undefined) => Held | undefined;
   readonly adopt: (held: Held, content: Content) => void;
   /** Does it; what the system refuses is a problem of this file alone. */
   readonly guarded: (held: Held, action: () => void) => void;
@@ -91,7 +91,7 @@ export class Recovery {
     const found = isSpent(record) ? [] : find(record, listed);
     const [first] = found;
     if (first?.kind === 'plain') return this.#resume(holdPart(first), record);
-    const waiting = waitingWith(record);
+    const waiting = waitingWith(record, isSpent(record) ? record.size : undefined);
     if (waiting !== undefined) {
       for (const each of found) closeSync(each.file.fd);
       return this.#resume(waiting, record);

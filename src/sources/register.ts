@@ -10,7 +10,7 @@ import type { FirstSight } from './contents.ts';
 import { Drains } from './drains.ts';
 import { Held } from './held.ts';
 import type { Holding, Place } from './held.ts';
-import { holds, inodeOf } from './identity.ts';
+import { holds, inodeOf, parts } from './identity.ts';
 import type { Fingerprint } from './identity.ts';
 import type { OpenedFile } from './opening.ts';
 import type { Trust } from './walk.ts';
@@ -81,7 +81,7 @@ export class Register {
       steadyAt: (at) => this.#steadyAt(at),
       find: (record, listed) => this.#find(record, record, listed),
       holdPart: (part) => this.#holdPart(part),
-      waitingWith: (print) => this.#waitingWith(print),
+      waitingWith: (print, over) => this.#waitingWith(print, over),
       adopt: (held, content) => this.#adopt(held, content),
       guarded: (held, action) => this.#guarded(held, action),
     });
@@ -154,7 +154,7 @@ export class Register {
     this.drop(held);
     const { content } = held;
     if (content === undefined) return;
-    const heir = this.#waitingWith(content.fingerprint());
+    const heir = this.#waitingWith(content.fingerprint(), content.scanned);
     if (heir === undefined) return this.contents.over(content);
     this.#adopt(heir, content);
   }
@@ -281,8 +281,10 @@ export class Register {
 
   readonly #waiting = (): Held[] => [...this.held.values()].filter((held) => held.reader === undefined);
 
-  #waitingWith(print: Fingerprint): Held | undefined {
-    return print.head.length === 0 ? undefined : this.#waiting().find((held) => holds(held.fd, print));
+  /** `over`: bytes of a content of which all was read. */
+  #waitingWith(print: Fingerprint, over?: number): Held | undefined {
+    if (print.head.length === 0) return undefined;
+    return this.#waiting().find(({ fd }) => holds(fd, print) && (over === undefined || !parts(fd, over)));
   }
 
   /** A file that cannot be read is a problem of that file alone. */

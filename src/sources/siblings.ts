@@ -4,7 +4,7 @@ import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { compressionOf } from './archive.ts';
 import { digest, fileId, HEAD_BYTES, holds, inodeOf, readAt, sameFile } from './identity.ts';
 import { openSafely } from './opening.ts';
-import type { FileId, Fingerprint } from './identity.ts';
+import type { FileId, Fingerprint, Head } from './identity.ts';
 import type { OpenedFile } from './opening.ts';
 import type { Trust } from './walk.ts';
 import { reasonOf } from './report.ts';
@@ -163,9 +163,17 @@ function compare(file: OpenedFile, print: Fingerprint, path: string, log: Log): 
 }
 
 /** The file is compressed and what it holds begins with the fingerprint's head. */
-export function packedHolds(fd: number, print: Fingerprint): boolean {
-  const head = packedHead(fd)?.subarray(0, print.head.length);
-  return head !== undefined && head.length === print.head.length && digest(head) === print.head.hash;
+const packedHolds = (fd: number, print: Fingerprint): boolean => begins(packedHead(fd))(print.head);
+
+/** Says of many contents whether these bytes begin like them. Hashes no length twice. */
+export function begins(bytes: Buffer = Buffer.alloc(0)): (head: Head) => boolean {
+  const hashes = new Map<number, string>();
+  return ({ length, hash }) => {
+    if (bytes.length < length) return false;
+    const known = hashes.get(length) ?? digest(bytes.subarray(0, length));
+    hashes.set(length, known);
+    return known === hash;
+  };
 }
 
 /** The first KiB (less, if there is less) of what a compressed file holds, nothing if it is damaged; undefined if it is none. */
@@ -188,16 +196,21 @@ export function packedHead(fd: number): Buffer | undefined {
 export interface Newest {
   readonly id: FileId;
   readonly mtime: bigint;
+  /** When the youngest file was born that any content of the chain up to this one lay in, if that is not its own. */
+  readonly born?: bigint | undefined;
 }
 
+/** No part that was born by then came after `newest`: a copy of what came before it is younger than the file that was copied. */
+export const bornBy = ({ id, born = 0n }: Newest): bigint => (born > BigInt(id.birth) ? born : BigInt(id.birth));
+
 /**
- * A part that came after `newest`: born later (rename), or written to later (copytruncate, whose parts may lie in the older
+ * A part that came after `newest`: born later than all that is known (rename), or written to later (copytruncate, whose parts may lie in the older
  * file). A compressed file is born late but keeps the time of the last line in it.
  */
 export const isLater = (newest: Newest) => ({ id, path, mtime, size }: Sibling): boolean => {
   if (size === 0) return false;
   if (id.birth === '0' || PACKED.test(path)) return mtime >= newest.mtime;
-  return BigInt(id.birth) > BigInt(newest.id.birth) || mtime > newest.mtime;
+  return BigInt(id.birth) > bornBy(newest) || mtime > newest.mtime;
 };
 
 /**

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import process from 'node:process';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventsCommand, eventsObstacle } from '../../src/sources/command/containerd.ts';
+import { nanos } from '../../src/model/time.ts';
 import { CommandRig } from '../support/commandrig.ts';
 import { clock, until } from '../support/files.ts';
 
@@ -286,18 +287,25 @@ test('a spool file that is none of ours is left out and said, and what it should
   expect(rig.log.find('command_hole')?.fields).toMatchObject({ from: 0, to: 4 });
 });
 
-test('of a command that is followed no more, what it told and nobody has acknowledged is read', async () => {
+test.each([
+  ['saved last', -1_000_000_000n, 0n],
+  ['told something last', 1_000_000_000n, 1_010_000_000n],
+])('of a command that is followed no more, what it told and nobody has acknowledged is read; it was listened to until it %s', async (_, written, listened) => {
   rig.start();
   rig.tell('one', 'two');
   await rig.lines('one', 'two');
   if (rig.source !== undefined) rig.source.pin = 4;
   const record = rig.record();
   await rig.follower.stop();
+  // When the spool was written last says so, too, as exactly as the ticks of the kernel's clock for files.
+  const { until: saved } = record;
+  if (saved === undefined) throw new Error('it was listened to');
+  rig.spooledAt(nanos(saved + written));
   rig.start(record, { command: { argv: [] } });
   await rig.lines('two');
   await until(() => rig.source?.state === 'end');
   expect([rig.follower.running, rig.follower.absent, rig.follower.counters.restarts]).toEqual([false, true, 0]);
-  expect(rig.record()).toEqual({ ...record, from: 8 });
+  expect(rig.record()).toEqual({ ...record, from: 8, until: saved + listened });
 });
 
 test('what keeps containerd\'s events from being listened to', async () => {

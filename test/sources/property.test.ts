@@ -9,13 +9,15 @@ type Op =
   | { readonly kind: 'rename' }
   | { readonly kind: 'copytruncate' }
   | { readonly kind: 'settle' }
+  | { readonly kind: 'save' }
+  | { readonly kind: 'rest' }
   | { readonly kind: 'restart' }
   | { readonly kind: 'kill' }
   | { readonly kind: 'down' };
 
 const op = (kills: boolean): fc.Arbitrary<Op> => fc.oneof(
   fc.record({ kind: fc.constant('lines' as const), count: fc.integer({ min: 1, max: 40 }) }),
-  ...(['half', 'rename', 'copytruncate', 'settle', kills ? 'kill' : 'restart', 'down'] as const).map((kind) => fc.constant({ kind })),
+  ...(['half', 'rename', 'copytruncate', 'settle', 'save', 'rest', kills ? 'kill' : 'restart', 'down'] as const).map((kind) => fc.constant({ kind })),
 );
 
 /** A log's owner and his rotator. Knows what must be read in the end. */
@@ -90,6 +92,9 @@ async function run(ops: readonly Op[], glob: string, budget = 100): Promise<{ wr
         case 'rename': writer.rotate(false); break;
         case 'copytruncate': writer.rotate(true); break;
         case 'settle': if (up) await bench.settled(); break;
+        // As the daemon does all the time: what is over and needs no record is forgotten then.
+        case 'save': if (up) bench.follower.checkpointFiles(); break;
+        case 'rest': if (up) await until(() => bench.follower.status().every(({ rotated }) => !rotated), () => bench.follower.status()); break;
         case 'restart': await stop(true); start(); break;
         case 'kill': await stop(false); start(); break;
         case 'down': await stop(true); break;

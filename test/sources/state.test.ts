@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, write
 import { hash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sourceKey } from '../../src/model/source.ts';
+import { nanos } from '../../src/model/time.ts';
 import { LOCK_FILE, lockFolder } from '../../src/sources/lock.ts';
 import type { FileRecord } from '../../src/sources/record.ts';
 import { StateFile } from '../../src/sources/state.ts';
@@ -25,9 +26,9 @@ describe('state', () => {
     expect(state().load()).toEqual({ kind: 'none', lost: false });
     const file = state();
     expect(file.save([record], { acked: ['a'] })).toBe(true);
-    expect(file.save([record, { ...record, key: sourceKey('x') }], { acked: ['b'] })).toBe(true);
+    expect(file.save([record, { ...record, key: sourceKey('x'), left: 1n, born: 1795186580000000004n, notBefore: nanos(2n), via: '/l/link' }], { acked: ['b'] })).toBe(true);
     const loaded = state().load();
-    expect(loaded).toEqual({ kind: 'loaded', from: 'current', state: { generation: 2, files: [record, { ...record, key: 'x' }], journals: [], commands: [], memory: { acked: ['b'] } } });
+    expect(loaded).toEqual({ kind: 'loaded', from: 'current', state: { generation: 2, files: [record, { ...record, key: 'x', left: 1n, born: 1795186580000000004n, notBefore: 2n, via: '/l/link' }], journals: [], commands: [], memory: { acked: ['b'] } } });
     expect(statSync(folder.at('state.json')).mode & 0o777).toBe(0o600);
     expect(existsSync(folder.at('state.json.tmp'))).toBe(false);
   });

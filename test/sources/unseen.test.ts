@@ -1,10 +1,11 @@
 /** Parts of a log that went through its path while nobody looked, with nothing at the path since; and when a part is let go. */
-import { existsSync, mkdirSync, renameSync, statSync, unlinkSync, utimesSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, renameSync, statSync, truncateSync, unlinkSync, utimesSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Contents } from '../../src/sources/contents.ts';
 import { Missed } from '../../src/sources/missed.ts';
 import { noWakes } from '../../src/sources/wakes.ts';
+import { sourceKey } from '../../src/model/source.ts';
 import { nanos } from '../../src/model/time.ts';
 import { Bench, clock, FakeIntake, until } from '../support/files.ts';
 
@@ -18,6 +19,12 @@ function rotate(name = 'a.log'): void {
   let free = 1;
   while (existsSync(at(free))) free += 1;
   for (let number = free; number > 0; number--) renameSync(at(number - 1), at(number));
+}
+
+/** The same by copying: the file stays where it is and begins anew. */
+function copytruncate(): void {
+  copyFileSync(bench.folder.at('a.log'), bench.folder.at('a.log.1'));
+  truncateSync(bench.folder.at('a.log'));
 }
 
 /** Until the file system's clock has gone on, by more than what the follower's own clock may be off: within that ages cannot be told. */
@@ -258,5 +265,53 @@ describe('letting go', () => {
     bench.start(['a.log']);
     bench.folder.write('a.log', 'three\n');
     await bench.expectLines(['one', 'two', 'late', 'three']);
+  });
+
+  it.each(['before', 'after'])('does not take a copy for newer than the file it was made of, whose turn to be renamed has come %s a restart', async (when) => {
+    await known();
+    copytruncate();
+    await until(() => bench.intake.sources[0]?.state === 'ended');
+    bench.folder.append('a.log', 'two\n');
+    await bench.expectLines(['one', 'two']);
+    // The copy is over, and nobody needs to remember what is in it.
+    expect(bench.follower.checkpointFiles()).toHaveLength(1);
+    if (when === 'before') {
+      rotate();
+      await until(() => bench.intake.sources[1]?.state === 'ended');
+    }
+    await bench.stop();
+    if (when === 'after') rotate();
+    bench.start(['a.log']);
+    await tick();
+    bench.folder.write('a.log', 'three\n');
+    await bench.expectLines(['one', 'two', 'three']);
+    expect(bench.journal.count('rotated_unseen')).toBe(0);
+  });
+
+  it('does not either where the copy was let go before the file was found again', async () => {
+    await known();
+    await bench.stop();
+    const [newest] = bench.records;
+    if (newest === undefined) throw new Error('there is one');
+    const copy = { ...newest, key: sourceKey('copy'), rank: -1, id: { ...newest.id, ino: '1', birth: `${BigInt(newest.id.birth) + 1n}` } };
+    const contents = new Contents(new FakeIntake(), bench.journal.log, [copy, newest]);
+    contents.end(contents.resume(copy, undefined, copy.id, undefined));
+    expect(contents.newest(newest.path)).toEqual({ ...newest, born: BigInt(newest.id.birth) + 1n });
+    expect(contents.records()).toEqual([contents.newest(newest.path)]);
+  });
+
+  it('a log that begins as a part ended, in the middle of a line, is another one', async () => {
+    await known();
+    rotate();
+    bench.folder.write('a.log', 'tw');
+    await until(() => bench.intake.sources.length === 2);
+    rotate();
+    await bench.expectLines(['one', 'tw']);
+    await until(() => bench.intake.sources[1]?.state === 'ended');
+    await bench.stop();
+    await tick();
+    bench.folder.write('a.log', 'two, and all of it\nthree\n');
+    bench.start(['a.log']);
+    await bench.expectLines(['one', 'tw', 'two, and all of it', 'three']);
   });
 });

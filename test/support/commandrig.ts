@@ -1,9 +1,11 @@
 /** A follower of a command in this process, whose records a test keeps as a state file would. */
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Clock } from '../../src/model/source.ts';
 import { duration, steady } from '../../src/model/time.ts';
+import type { Nanos } from '../../src/model/time.ts';
 import { commandFromJson, commandToJson } from '../../src/sources/command/record.ts';
 import type { CommandRecord } from '../../src/sources/command/record.ts';
 import { CommandFollower } from '../../src/sources/command/follower.ts';
@@ -70,6 +72,12 @@ export class CommandRig {
   /** Bytes of the spool's files, in order. */
   get spooled(): string {
     return readdirSync(this.spool).sort().map((name) => readFileSync(join(this.spool, name), 'latin1')).join('');
+  }
+
+  /** The spool was written last at this time, to the nanosecond. */
+  spooledAt(time: Nanos): void {
+    const seconds = `${time / 1_000_000_000n}.${String(time % 1_000_000_000n).padStart(9, '0')}`;
+    for (const name of readdirSync(this.spool)) execFileSync('touch', ['-d', `@${seconds}`, join(this.spool, name)]);
   }
 
   async dispose(): Promise<void> {
