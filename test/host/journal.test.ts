@@ -88,7 +88,9 @@ describe.skipIf(missing !== undefined)(`the journal on a host with systemd${miss
   test('what journald leaves out of a unit is counted, by its own words', async () => {
     const words = '-p SyslogIdentifier=kata-runtime -p LogRateLimitIntervalSec=1s -p LogRateLimitBurst=20';
     await machine.says('sh', '-c', `systemd-run --wait --collect ${words} sh -c 'seq 500; sleep 1.5; echo again'`);
-    const marker = await machine.says('journalctl', '-o', 'json', '--no-pager', 'MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e');
+    let marker = '';
+    // The unit may be over before journald has read all that it wrote.
+    await until(20_000, async () => (marker = await machine.says('journalctl', '-o', 'json', '--no-pager', 'MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e')) !== '', () => 'journald left nothing out');
     const told: unknown = JSON.parse(marker.split('\n').at(-1) ?? '');
     expect(told).toMatchObject({ _TRANSPORT: 'driver', MESSAGE: expect.stringMatching(/^Suppressed \d+ messages from run-\S+\.service$/), N_DROPPED: expect.stringMatching(/^\d+$/) });
     const figure = async (series: string): Promise<number> => Number((await (await fetch(METRICS)).text()).split('\n').find((line) => line.startsWith(series))?.slice(series.length));
