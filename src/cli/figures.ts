@@ -9,7 +9,7 @@ import { between } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
 import type { Store } from '../store/store.ts';
 import type { CommandStatus } from './commands.ts';
-import type { FileStatus } from '../sources/follow.ts';
+import type { FileStatus } from '../sources/status.ts';
 import type { JournalStatus } from './journals.ts';
 
 export interface FigureParts {

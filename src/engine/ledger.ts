@@ -5,11 +5,9 @@
  */
 import type { OpenStart } from '../model/alert.ts';
 import type { Clock, Gap, Intake, SourceId, SourceInfo, SourceKey } from '../model/source.ts';
-import { sourceKey } from '../model/source.ts';
 import { steady } from '../model/time.ts';
 import type { Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
-import type { Event } from './event.ts';
 import { asItStands, conclude } from './conclude.ts';
 import { dueAt, hasPassed, look } from './due.ts';
 import { Flights } from './flights.ts';
@@ -19,16 +17,16 @@ import { holding } from './holding.ts';
 import type { Holding } from './holding.ts';
 import type { Life } from './life.ts';
 import { Lives } from './lives.ts';
-import { Memory, storeInside } from './memory.ts';
+import { Memory } from './memory.ts';
 import type { StoredMemory } from './memory.ts';
 import { LEDGER_DEFAULTS } from './options.ts';
 import type { Count, LedgerOptions, Settlement } from './options.ts';
 import { OpenEpisode } from './open.ts';
 import type { Waiting } from './open.ts';
 import type { Reading } from './reading.ts';
+import { Recall } from './recall.ts';
 import { Sources } from './sources.ts';
 import type { Frontier } from './sources.ts';
-import { chooseKept, readKept, storeLines } from './snapshot.ts';
 import type { Proof, Taker } from './taker.ts';
 import { Together } from './together.ts';
 import type { Tombstone } from './tombstone.ts';
@@ -39,7 +37,6 @@ export type { Count, LedgerOptions, Settlement };
 
 export class Ledger implements Intake {
   readonly counts = new Map<Count, number>();
-  readonly #runtimes: readonly CompiledRuntime[];
   readonly #options: LedgerOptions;
   readonly #waiting: Waiting;
   readonly #sources: Sources;
@@ -51,14 +48,12 @@ export class Ledger implements Intake {
   readonly #gathering: Gathering;
   readonly #gaps = new LineGaps();
   readonly #taker: Taker;
+  readonly #recall: Recall;
   #held: Holding | undefined;
   /** Bytes read since the last `settle`. */
   unsettled = 0;
-  /** Lines that the state being written holds: let go once it is written. */
-  #keeping: readonly Event[] = [];
 
   constructor(runtimes: readonly CompiledRuntime[], options: LedgerOptions) {
-    this.#runtimes = runtimes;
     this.#options = options;
     this.#lives = new Lives(runtimes);
     this.#together = new Together(runtimes, this.#lives);
@@ -70,6 +65,7 @@ export class Ledger implements Intake {
       this.#flights.moved(from, into);
     };
     this.#gathering = new Gathering({ lives: this.#lives, sources: this.#sources, open: this.#open, options, count, moved });
+    this.#recall = new Recall({ runtimes, options, sources: this.#sources, lives: this.#lives, open: this.#open, flights: this.#flights, memory: this.#memory, gaps: this.#gaps });
     this.#taker = {
       line: (event, named, runtime, from) => this.#gathering.line(event, named, runtime, from),
       gap: (gap, proof, { info: { key } }) => this.#gap(key, gap, proof),
@@ -227,33 +223,18 @@ export class Ledger implements Intake {
    */
   remember(): StoredMemory {
     this.#sources.retire((source) => this.#holding().has(source));
-    const held = new Map<string, number>();
-    for (const [source, { from }] of this.#holding()) if (from !== undefined) held.set(this.#sources.keyOf(source), from);
-    const flying = this.#flights.all();
-    const flown = flying.flatMap(({ parts }) => parts.map(({ tombstone }) => tombstone));
-    const insides = storeInside([...[...this.#open].filter((episode) => episode.kind === 'inside'), ...flying.flatMap(({ parts }) => parts.filter(({ inside }) => inside).map(({ tombstone }) => tombstone))]);
-    const { needed, ...stored } = this.#memory.store(flown, (source) => held.get(source));
-    const kept = [...[...this.#open].flatMap(({ events }) => events.filter((event) => event.kept)), ...flying.flatMap((flight) => flight.kept)];
-    this.#keeping = needed > this.#options.keepBeyond ? chooseKept(this.#open, kept) : [];
-    return { ...stored, gaps: this.#gaps.store([...this.#open, ...flown]), inside: insides, kept: storeLines([...kept, ...this.#keeping], (source) => this.#sources.infoOf(source)) };
+    return this.#recall.store(this.#holding());
   }
 
   /** What `remember` gave last is on disk. */
   remembered(): void {
-    for (const event of this.#keeping) event.kept = true;
-    this.#keeping = [];
+    this.#recall.stored();
     this.#held = undefined;
   }
 
   /** Before any source begins. */
   restore(stored: StoredMemory): void {
-    this.#gaps.restore(stored.gaps ?? [], sourceKey);
-    const runtimes = new Map(this.#runtimes.map((runtime) => [runtime.name, runtime]));
-    this.#memory.restore(stored, (name, container) => {
-      const runtime = runtimes.get(name);
-      return runtime && this.#lives.of(runtime, container);
-    });
-    for (const lines of stored.kept) readKept(lines, this);
+    this.#recall.restore(stored, this);
   }
 
   /** Starts under way; none while lines wait to be read: what looks open may be over. For those who look on. */

@@ -11,8 +11,10 @@ import type { FileRecord } from './record.ts';
 import { descriptorBudget } from './parking.ts';
 import { Pump } from './pump.ts';
 import { Register } from './register.ts';
-import type { Log, Problem } from './report.ts';
+import type { Log } from './report.ts';
 import { Scout } from './scout.ts';
+import { statusOf } from './status.ts';
+import type { FileStatus } from './status.ts';
 import { systemWakes } from './wakes.ts';
 import type { WakeSource } from './wakes.ts';
 
@@ -51,18 +53,6 @@ export interface FollowerSettings {
   readonly onSweep?: () => void;
   readonly options?: Partial<FollowOptions>;
   readonly wakes?: WakeSource;
-}
-
-/** One followed file, for people. */
-export interface FileStatus {
-  readonly path: string;
-  /** First byte that was not handed over. */
-  readonly offset: number;
-  /** Bytes, when last read. */
-  readonly size: number;
-  readonly atEnd: boolean;
-  readonly rotated: boolean;
-  readonly problem?: Problem;
 }
 
 /** How long after the last bytes sweeps stay frequent: longer than the engine waits for late lines. */
@@ -183,22 +173,7 @@ export class Follower {
 
   /** Every file that is read, and every one that a pattern names but is not. */
   status(): FileStatus[] {
-    const files: FileStatus[] = [];
-    for (const { content, path, problem, lastTold, place } of this.#register.held.values()) {
-      const at = { path, offset: content?.lineStart ?? 0, size: content?.size ?? 0 };
-      const atEnd = content === undefined || lastTold === 'end';
-      files.push({ ...at, atEnd, rotated: place.kind === 'left', ...(problem === undefined ? {} : { problem }) });
-    }
-    for (const { content, path, place, size } of this.#register.parking.values()) {
-      files.push({ path, offset: content?.lineStart ?? 0, size, atEnd: true, rotated: place.kind === 'left' });
-    }
-    for (const { content, path } of this.#register.drains.active) {
-      files.push({ path, offset: content.lineStart, size: content.size, atEnd: false, rotated: true });
-    }
-    for (const problem of this.#scout.problems()) {
-      files.push({ path: problem.where, offset: 0, size: 0, atEnd: false, rotated: false, problem });
-    }
-    return files;
+    return statusOf(this.#register, this.#scout);
   }
 
   #opened(held: Held): void {

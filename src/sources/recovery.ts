@@ -6,29 +6,23 @@ import type { Contents } from './contents.ts';
 import type { Drains } from './drains.ts';
 import type { Held } from './held.ts';
 import { fileId, holds, inodeOf, sameFile } from './identity.ts';
-import type { Fingerprint } from './identity.ts';
 import type { FollowPattern } from './pattern.ts';
 import { isSpent } from './record.ts';
 import type { FileRecord } from './record.ts';
 import { ioProblem } from './report.ts';
 import type { Log } from './report.ts';
-import type { Found, Sibling } from './siblings.ts';
-
-/** What was listed next to a path, kept for the length of one recovery. */
-export type Listed = Map<string, readonly Sibling[]>;
+import type { Found } from './siblings.ts';
+import type { Listed, Whereabouts } from './whereabouts.ts';
 
 export interface RecoverySettings {
   readonly log: Log;
   readonly contents: Contents;
   readonly drains: Drains;
   readonly held: ReadonlyMap<string, Held>;
+  readonly whereabouts: Whereabouts;
   readonly patternOf: (path: string) => FollowPattern | undefined;
   readonly steadyAt: (at: bigint) => Steady;
-  /** Files that hold the record's content now, opened. */
-  readonly find: (record: FileRecord, listed: Listed) => Found[];
   readonly holdPart: (part: Found) => Held;
-  /** A held file of which nothing is read yet and that holds this content. `over`: its bytes, if all of it was read. */
-  readonly waitingWith: (print: Fingerprint, over: number | undefined) => Held | undefined;
   readonly adopt: (held: Held, content: Content) => void;
   /** Does it; what the system refuses is a problem of this file alone. */
   readonly guarded: (held: Held, action: () => void) => void;
@@ -86,12 +80,12 @@ export class Recovery {
 
   /** A record whose file was not among the followed ones: rotated, copied, compressed, or gone. */
   #recover(record: FileRecord, listed: Listed): void {
-    const { find, holdPart, waitingWith, contents, drains } = this.#settings;
+    const { whereabouts, holdPart, contents, drains } = this.#settings;
     // Nothing is left to read of it, so its file is not sought; one that turns up by itself is known.
-    const found = isSpent(record) ? [] : find(record, listed);
+    const found = isSpent(record) ? [] : whereabouts.find(record, record, listed);
     const [first] = found;
     if (first?.kind === 'plain') return this.#resume(holdPart(first), record);
-    const waiting = waitingWith(record, isSpent(record) ? record.size : undefined);
+    const waiting = whereabouts.waitingWith(record, isSpent(record) ? record.size : undefined);
     if (waiting !== undefined) {
       for (const each of found) closeSync(each.file.fd);
       return this.#resume(waiting, record);

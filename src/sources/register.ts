@@ -10,8 +10,7 @@ import type { FirstSight } from './contents.ts';
 import { Drains } from './drains.ts';
 import { Held } from './held.ts';
 import type { Holding, Place } from './held.ts';
-import { holds, inodeOf, parts } from './identity.ts';
-import type { Fingerprint } from './identity.ts';
+import { inodeOf } from './identity.ts';
 import type { OpenedFile } from './opening.ts';
 import type { Trust } from './walk.ts';
 import { Parking } from './parking.ts';
@@ -20,13 +19,13 @@ import { Missed } from './missed.ts';
 import type { Ground } from './missed.ts';
 import type { FollowPattern } from './pattern.ts';
 import { Recovery } from './recovery.ts';
-import type { Listed } from './recovery.ts';
 import { FileReader, sharedBuffer } from './reader.ts';
 import type { FileRecord } from './record.ts';
 import { ioProblem } from './report.ts';
 import type { Log, Problem } from './report.ts';
-import { byAge, findContent, packedHead, packedProblem } from './siblings.ts';
+import { byAge, packedHead, packedProblem } from './siblings.ts';
 import type { Found } from './siblings.ts';
+import { Whereabouts } from './whereabouts.ts';
 
 export interface RegisterSettings {
   readonly intake: Intake;
@@ -62,6 +61,7 @@ export class Register {
   /** Some content has no file for a reason that may pass. */
   isUnsettled = false;
   readonly #settings: RegisterSettings;
+  readonly #whereabouts: Whereabouts;
   readonly #missed: Missed;
   readonly #recovery: Recovery;
   readonly #buffer = sharedBuffer();
@@ -71,17 +71,16 @@ export class Register {
     const { intake, clock, log, trust, records, ready, onRead } = settings;
     this.contents = new Contents(intake, log, records);
     this.drains = new Drains({ intake, log, contents: this.contents, ready, onRead });
+    this.#whereabouts = new Whereabouts({ log, trust, held: this.held, parking: this.parking, drains: this.drains, patternOf: settings.patternOf });
     this.#missed = new Missed({
       clock, log, trust, contents: this.contents, patternOf: settings.foreignPatternOf,
-      taken: (inode) => this.#isTaken(inode), sizeOf: (content) => this.held.get(inodeOf(content.id))?.measure(),
+      taken: (inode) => this.#whereabouts.isTaken(inode), sizeOf: (content) => this.held.get(inodeOf(content.id))?.measure(),
       take: (part, file, path, pattern) => this.#takePart(part, file, path, pattern),
     });
     this.#recovery = new Recovery({
-      log, contents: this.contents, drains: this.drains, held: this.held, patternOf: settings.patternOf,
+      log, contents: this.contents, drains: this.drains, held: this.held, whereabouts: this.#whereabouts, patternOf: settings.patternOf,
       steadyAt: (at) => this.#steadyAt(at),
-      find: (record, listed) => this.#find(record, record, listed),
       holdPart: (part) => this.#holdPart(part),
-      waitingWith: (print, over) => this.#waitingWith(print, over),
       adopt: (held, content) => this.#adopt(held, content),
       guarded: (held, action) => this.#guarded(held, action),
     });
@@ -104,7 +103,7 @@ export class Register {
    * files that wait for a descriptor; what they are is decided when they have one.
    */
   settleAll(grounds: readonly Ground[], unopened: ReadonlySet<string>): void {
-    const waiting = this.#waiting();
+    const waiting = this.#whereabouts.waiting();
     this.isUnsettled = !this.#recovery.run(waiting, unopened);
     this.searchMissed(grounds);
     const ages = waiting.map((held) => ({ held, path: held.path, id: held.id, mtime: fstatSync(held.fd, { bigint: true }).mtimeNs }));
@@ -154,7 +153,7 @@ export class Register {
     this.drop(held);
     const { content } = held;
     if (content === undefined) return;
-    const heir = this.#waitingWith(content.fingerprint(), content.scanned);
+    const heir = this.#whereabouts.waitingWith(content.fingerprint(), content.scanned);
     if (heir === undefined) return this.contents.over(content);
     this.#adopt(heir, content);
   }
@@ -211,9 +210,9 @@ export class Register {
   #rehome(content: Content, loss: 'lost_on_truncation' | 'lost_while_down'): void {
     try {
       const print = content.fingerprint();
-      const heir = this.#waitingWith(print);
+      const heir = this.#whereabouts.waitingWith(print);
       if (heir !== undefined) return this.#adopt(heir, content);
-      const found = this.#find(content, { ...print, id: content.id });
+      const found = this.#whereabouts.find(content, { ...print, id: content.id });
       const [first] = found;
       if (first?.kind === 'plain') return this.#adopt(this.#holdPart(first), content);
       if (first !== undefined) return void this.drains.run(content, found, print);
@@ -260,31 +259,14 @@ export class Register {
     else void this.drains.run(content, [{ kind: 'compressed', path: part, file }], undefined);
   }
 
-  #isTaken(inode: string): boolean {
-    return this.held.has(inode) || this.parking.get(inode) !== undefined || this.drains.reads(inode);
-  }
-
   #holdPart({ file, path }: Found): Held {
     return this.hold({ file, path, pattern: undefined, live: false });
-  }
-
-  #find({ path, via }: Content | FileRecord, wanted: Fingerprint & Pick<FileRecord, 'id'>, listed: Listed = new Map()): Found[] {
-    const { log, patternOf, trust } = this.#settings;
-    return findContent(path, wanted.id, wanted, { trust: patternOf(via ?? path)?.trust ?? trust, log, taken: (inode) => this.#isTaken(inode), listed });
   }
 
   /** The moment of a wall clock time (ns), as far as the wall clock can be believed: never later than now. */
   #steadyAt(at: bigint): Steady {
     const { clock } = this.#settings;
     return steady(clock.steady() - Math.max(0, Number(clock.now() - at) / 1e6));
-  }
-
-  readonly #waiting = (): Held[] => [...this.held.values()].filter((held) => held.reader === undefined);
-
-  /** `over`: bytes of a content of which all was read. */
-  #waitingWith(print: Fingerprint, over?: number): Held | undefined {
-    if (print.head.length === 0) return undefined;
-    return this.#waiting().find(({ fd }) => holds(fd, print) && (over === undefined || !parts(fd, over)));
   }
 
   /** A file that cannot be read is a problem of that file alone. */

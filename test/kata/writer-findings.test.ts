@@ -1,22 +1,7 @@
 /** What the engine concludes from sandboxes that never were: the pauses that were written, and none that were not. */
 import { describe, expect, test } from 'vitest';
-import type { Trace } from '../../src/model/trace.ts';
-import { journalShort, session } from '../support/katawriter.ts';
-import type { KataLine, KataSession, SessionOptions } from '../support/katawriter.ts';
-import { KATA1, tracesOf } from '../support/ledger.ts';
-import { Random } from '../support/random.ts';
-
-const AT = 1_795_216_081_795_582_741n;
-
-function pids(first = 300): () => number {
-  let last = first;
-  return () => ++last;
-}
-
-const write = (seed: number, more: Partial<SessionOptions> = {}, pid = pids()): KataSession =>
-  session(new Random(seed), { version: '1.12.1', at: AT, kind: 'cold', behind: 1_400_000_000n, further: 1, exec: true, stop: true, pid, ...more });
-
-const traces = (lines: readonly KataLine[]): readonly Trace[] => tracesOf(`${lines.map(journalShort).join('\n')}\n`, { runtimes: [KATA1], eager: false }).traces;
+import type { SessionOptions } from '../support/katawriter.ts';
+import { traces, write } from './written.ts';
 
 describe('findings', () => {
   test.each([[1], [2]] as const)('%i pause(s) of gRPC are found, and what was lost to them', (backoffs) => {

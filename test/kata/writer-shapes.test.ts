@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { corpusFile, overRecordings } from '../support/corpus.ts';
 import { goDuration, interleaved, journalShort, session } from '../support/katawriter.ts';
 import type { KataLine, SessionOptions } from '../support/katawriter.ts';
-import { Random } from '../support/random.ts';
+import { Random, pids } from '../support/random.ts';
 
 //             1: key      2: quoted                 3: bare
 const PAIR = /([^="]+)=(?:"((?:[^"\\]|\\.)*)"|([A-Za-z0-9\-._/@^+]*))(?: |$)/gsy;
@@ -43,11 +43,6 @@ const shapes = (lines: readonly string[]): Shaped[] => lines.flatMap((line) => {
   const [, writer = '', pid = '', record = ''] = match;
   return [{ writer, pid, shape: shape(writer, record) }];
 });
-
-function pids(): () => number {
-  let last = 300;
-  return () => ++last;
-}
 
 const options = (more: Partial<SessionOptions> = {}): SessionOptions => ({ version: '1.12.1', at: 1_795_216_081_795_582_741n, kind: 'cold', behind: 1_400_000_000n, further: 1, exec: true, stop: true, pid: pids(), ...more });
 

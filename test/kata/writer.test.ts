@@ -3,49 +3,15 @@
  * lost or late, no span claims to be exact that is not.
  */
 import { describe, expect, test } from 'vitest';
-import type { Span, Trace } from '../../src/model/trace.ts';
-import { interleaved, journalShort, session } from '../support/katawriter.ts';
+import type { Trace } from '../../src/model/trace.ts';
+import { interleaved } from '../support/katawriter.ts';
 import type { KataLine, KataSession, KataSpan, SessionOptions } from '../support/katawriter.ts';
-import { KATA1, tracesOf } from '../support/ledger.ts';
-import { Random } from '../support/random.ts';
+import { Random, pids } from '../support/random.ts';
+import { ofGuest, size, tell } from '../support/told.ts';
+import type { Told } from '../support/told.ts';
+import { AT, traces, write } from './written.ts';
 
 const SECOND = 1_000_000_000n;
-const AT = 1_795_216_081_795_582_741n;
-
-function pids(first = 300): () => number {
-  let last = first;
-  return () => ++last;
-}
-
-const write = (seed: number, more: Partial<SessionOptions> = {}, pid = pids()): KataSession =>
-  session(new Random(seed), { version: '1.12.1', at: AT, kind: 'cold', behind: 1_400_000_000n, further: 1, exec: true, stop: true, pid, ...more });
-
-const traces = (lines: readonly KataLine[]): readonly Trace[] => tracesOf(`${lines.map(journalShort).join('\n')}\n`, { runtimes: [KATA1], eager: false }).traces;
-
-/** A span in absolute time, with what its attributes say of the guest's clock. */
-interface Told {
-  readonly trace: Trace;
-  readonly span: Span;
-  readonly start: bigint;
-  readonly end: bigint;
-  readonly container: string | undefined;
-  readonly uncertainty: bigint | undefined;
-}
-
-const attribute = (span: Span, name: string): unknown => span.attributes.find(([each]) => each === name)?.[1];
-
-const tell = (all: readonly Trace[]): Told[] => all.flatMap((trace) => trace.spans.map((span) => {
-  const container = attribute(span, 'container.id');
-  const uncertainty = attribute(span, 'shimtrace.clock.uncertainty_ns');
-  return {
-    trace, span, start: trace.at + BigInt(span.start), end: trace.at + BigInt(span.end),
-    container: typeof container === 'string' ? container : undefined,
-    uncertainty: typeof uncertainty === 'number' ? BigInt(uncertainty) : undefined,
-  };
-}));
-
-const size = (number: bigint): bigint => (number < 0n ? -number : number);
-const ofGuest = (service: string): boolean => service === 'kata-agent';
 
 /** Whether a span says what truly was: a host's to the ns; a guest's in its length to the ns, in its place within what it owns to (where nothing bounds the clock from below, it says so and owns to nothing). */
 function says(told: Told, real: KataSpan): boolean {

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { corpusFile, overRecordings } from '../support/corpus.ts';
 import { goSession } from '../support/goshimwriter.ts';
-import { Random } from '../support/random.ts';
+import { Random, pids } from '../support/random.ts';
 import { rsSession } from '../support/rsshimwriter.ts';
 import { journal } from '../support/shimwriter.ts';
 import type { ShimOptions, ShimSession } from '../support/shimwriter.ts';
@@ -46,11 +46,6 @@ function rsShape(line: string): string | undefined {
   const console = /^vm console: "(.*)"$/s.exec(text)?.[1];
   const said = console === undefined ? (agentShape(text) ?? masked(text)) : `vm console: ${masked(console)}`;
   return [fields['PRIORITY'], fields['SUBSYSTEM'], fields['COMPONENT'], said, Object.keys(fields).toSorted().join()].join(' | ');
-}
-
-function pids(): () => number {
-  let last = 300;
-  return () => ++last;
 }
 
 const options = (more: Partial<ShimOptions> = {}): ShimOptions => ({ at: 1_795_216_081_795_582_741n, behind: 1_400_000_000n, further: 1, exec: true, stop: true, pid: pids(), ...more });

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { Trace } from '../../src/model/trace.ts';
 import { goSession } from '../support/goshimwriter.ts';
 import { KATA_GO, KATA_RS, tracesOf } from '../support/ledger.ts';
-import { Random } from '../support/random.ts';
+import { Random, pids } from '../support/random.ts';
 import { rsSession } from '../support/rsshimwriter.ts';
 import { journal } from '../support/shimwriter.ts';
 import type { Form, ShimOptions, ShimSession } from '../support/shimwriter.ts';
@@ -17,11 +17,6 @@ const AT = 1_795_216_081_795_582_741n;
 const MILLI = 1_000_000;
 /** Of the guest's clock behind the host's, in seconds. */
 const OFFSETS = [-30, -10.1, -0.23, 0, 0.0004, 1.4, 30] as const;
-
-function pids(first = 300): () => number {
-  let last = first;
-  return () => ++last;
-}
 
 const options = (seconds: number, more: Partial<ShimOptions> = {}): ShimOptions =>
   ({ at: AT, behind: BigInt(Math.round(seconds * 1e9)), further: 1, exec: true, stop: true, pid: pids(), ...more });

@@ -2,36 +2,13 @@
 import { expect } from 'vitest';
 import type { Span, Trace } from '../../src/model/trace.ts';
 import type { ShimSession, ShimSpan } from '../support/shimwriter.ts';
+import { ofGuest, size, tell } from '../support/told.ts';
+import type { Told } from '../support/told.ts';
 import { checkTrace } from './laws.ts';
-
-/** A span in absolute time, with what its attributes say of its container and of the guest's clock. */
-interface Told {
-  readonly trace: Trace;
-  readonly span: Span;
-  readonly start: bigint;
-  readonly end: bigint;
-  readonly container: string | undefined;
-  readonly uncertainty: bigint | undefined;
-}
-
-function tell(all: readonly Trace[]): Told[] {
-  return all.flatMap((trace) => trace.spans.map((span) => {
-    const attributes = new Map(span.attributes);
-    const container = attributes.get('container.id');
-    const uncertainty = attributes.get('shimtrace.clock.uncertainty_ns');
-    return {
-      trace, span, start: trace.at + BigInt(span.start), end: trace.at + BigInt(span.end),
-      container: typeof container === 'string' ? container : undefined,
-      uncertainty: typeof uncertainty === 'number' ? BigInt(uncertainty) : undefined,
-    };
-  }));
-}
 
 /** Later than any line is written. */
 const MOST_LATE = 3_000_000_000n;
 const soonAfter = (told: bigint, real: bigint): boolean => told >= real && told - real < MOST_LATE;
-const size = (number: bigint): bigint => (number < 0n ? -number : number);
-const ofGuest = (service: string): boolean => service === 'kata-agent';
 
 /**
  * Whether a span says what truly was: a host's to the ns; a guest's in its place within what it owns to, and in its length to the ns, or, where

@@ -210,17 +210,5 @@ export function goSession(random: Random, options: ShimOptions): ShimSession {
     });
     start(story, id);
   }
-  if (options.exec === true) {
-    story.pass(6_000 * MILLI, 8_000 * MILLI);
-    exec(story, story.id);
-  }
-  if (options.stop === true) {
-    story.pass(6_000 * MILLI, 9_000 * MILLI);
-    for (const id of containers.slice(1)) {
-      stop(story, id);
-      story.pass(13_000 * MILLI, 14_000 * MILLI);
-    }
-    stop(story, story.id);
-  }
-  return story.session(containers);
+  return story.rest(containers, { exec: (id) => exec(story, id), stop: (id) => stop(story, id) });
 }

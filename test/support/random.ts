@@ -30,3 +30,9 @@ export class Random {
     return text.slice(0, digits);
   }
 }
+
+/** Process ids, one after another. */
+export function pids(first = 300): () => number {
+  let last = first;
+  return () => ++last;
+}

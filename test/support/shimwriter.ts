@@ -201,6 +201,23 @@ export abstract class Story {
     });
   }
 
+  /** What the options ask for after the containers have started, and all of it as a session. */
+  rest(containers: readonly string[], does: { readonly exec: (container: string) => void; readonly stop: (container: string) => void }): ShimSession {
+    if (this.options.exec === true) {
+      this.pass(6_000 * MILLI, 8_000 * MILLI);
+      does.exec(this.id);
+    }
+    if (this.options.stop === true) {
+      this.pass(6_000 * MILLI, 9_000 * MILLI);
+      for (const id of containers.slice(1)) {
+        does.stop(id);
+        this.pass(13_000 * MILLI, 14_000 * MILLI);
+      }
+      does.stop(this.id);
+    }
+    return this.session(containers);
+  }
+
   session(containers: readonly string[]): ShimSession {
     return { sandbox: this.id, containers, lines: this.lines.toSorted((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)), spans: this.spans };
   }

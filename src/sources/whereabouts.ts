@@ -1,0 +1,56 @@
+import type { Content } from './content.ts';
+import type { Drains } from './drains.ts';
+import type { Held } from './held.ts';
+import { holds, parts } from './identity.ts';
+import type { Fingerprint } from './identity.ts';
+import type { Parking } from './parking.ts';
+import type { FollowPattern } from './pattern.ts';
+import type { FileRecord } from './record.ts';
+import type { Log } from './report.ts';
+import { findContent } from './siblings.ts';
+import type { Found, Sibling } from './siblings.ts';
+import type { Trust } from './walk.ts';
+
+/** What was listed next to a path, kept for the length of one recovery. */
+export type Listed = Map<string, readonly Sibling[]>;
+
+export interface WhereaboutsSettings {
+  readonly log: Log;
+  readonly trust: Trust;
+  readonly held: ReadonlyMap<string, Held>;
+  readonly parking: Parking;
+  readonly drains: Drains;
+  readonly patternOf: (path: string) => FollowPattern | undefined;
+}
+
+/** Where a content may lie that has no file, or lost its own: known by its bytes, whatever the file is called. */
+export class Whereabouts {
+  readonly #settings: WhereaboutsSettings;
+
+  constructor(settings: WhereaboutsSettings) {
+    this.#settings = settings;
+  }
+
+  /** This inode is being read, or was read to its end and waits for more. */
+  isTaken(inode: string): boolean {
+    const { held, parking, drains } = this.#settings;
+    return held.has(inode) || parking.get(inode) !== undefined || drains.reads(inode);
+  }
+
+  /** Held files of which nothing is read yet. */
+  waiting(): Held[] {
+    return [...this.#settings.held.values()].filter((held) => held.reader === undefined);
+  }
+
+  /** One of them that holds this content. `over`: its bytes, if all of it was read. */
+  waitingWith(print: Fingerprint, over?: number): Held | undefined {
+    if (print.head.length === 0) return undefined;
+    return this.waiting().find(({ fd }) => holds(fd, print) && (over === undefined || !parts(fd, over)));
+  }
+
+  /** Files that hold the content now and that nobody reads, opened: the caller owns them. Throws when there is no descriptor to look with. */
+  find({ path, via }: Content | FileRecord, wanted: Fingerprint & Pick<FileRecord, 'id'>, listed: Listed = new Map()): Found[] {
+    const { log, patternOf, trust } = this.#settings;
+    return findContent(path, wanted.id, wanted, { trust: patternOf(via ?? path)?.trust ?? trust, log, taken: (inode) => this.isTaken(inode), listed });
+  }
+}
