@@ -15,15 +15,13 @@ import { Placing } from './paths.ts';
 import type { Taker } from './taker.ts';
 import type { Holes } from './template.ts';
 import { NOBODY, firstTold, told, whom } from './whom.ts';
-import { FOREIGN, NOT_THEIRS, MOST_EXAMPLES, newVerdicts } from './verdicts.ts';
+import { FOREIGN, NOT_THEIRS, Refusals, newVerdicts } from './verdicts.ts';
 import type { Refused } from './verdicts.ts';
 
 const NEWLINE = 10;
 const RETURN = 13;
 const SPACE = 32;
 
-const MOST_REFUSED = 20;
-const EXAMPLE_LENGTH = 200;
 /** Refusals of a line that holds more than one record. */
 const SEVERAL: ReadonlySet<Refusal> = new Set(['records-pasted', 'record-torn']);
 /** Syslog's name of the writer, where a line has one: it tells a line of another program from one that no rule knows. */
@@ -65,7 +63,7 @@ export class Reading {
   /** Number of the line at hand; undefined: the source was not read from its first byte. */
   #row: number | undefined;
   #begun = false;
-  readonly #refused: Refused[] = [];
+  readonly #refusals = new Refusals(this.verdicts.examples);
   #boot: string | undefined;
   readonly #taker: Taker;
   readonly #shift: bigint | undefined;
@@ -121,12 +119,12 @@ export class Reading {
   overlong(head: Buffer, offset: number): void {
     this.verdicts.lines++;
     count(this.verdicts.malformed, 'line-too-long');
-    this.#refuse(head, 0, head.length, offset, 'line-too-long');
+    this.#refusals.add(head, 0, head.length, offset, 'line-too-long');
   }
 
   /** Lines that were not understood since the last call, for the log; only the first of many. */
   takeRefused(): Refused[] {
-    return this.#refused.splice(0);
+    return this.#refusals.take();
   }
 
   /** `pasted`: may hold several records. */
@@ -168,7 +166,7 @@ export class Reading {
     const malformed = !unknown || refusal === 'bad-container-id' ? refusal : undefined;
     if (malformed === undefined) this.verdicts.unknown++;
     else count(this.verdicts.malformed, malformed);
-    this.#refuse(bytes, start, end, offset, malformed ?? 'unknown');
+    this.#refusals.add(bytes, start, end, offset, malformed ?? 'unknown');
   }
 
   /** Whether journald says here that lines are missing. */
@@ -197,7 +195,7 @@ export class Reading {
     if (first === start) this.verdicts.lines--;
     else {
       count(this.verdicts.malformed, 'record-torn');
-      this.#refuse(bytes, start, first, offset, 'record-torn');
+      this.#refusals.add(bytes, start, first, offset, 'record-torn');
     }
     starts.forEach((from, index) => {
       let to = starts[index + 1] ?? end;
@@ -287,12 +285,5 @@ export class Reading {
     this.lastTime = time;
     if (this.earliest === undefined || time < this.earliest) this.earliest = time;
     return time;
-  }
-
-  #refuse(bytes: Buffer, start: number, end: number, offset: number, why: Refused['why']): void {
-    if (this.#refused.length < MOST_REFUSED) this.#refused.push({ offset, why });
-    if (this.verdicts.examples.length < MOST_EXAMPLES) {
-      this.verdicts.examples.push(bytes.toString('utf8', start, Math.min(end, start + EXAMPLE_LENGTH)));
-    }
   }
 }

@@ -1,7 +1,9 @@
 /** What became of lines, counted. */
 import type { Refusal } from '../model/entry.ts';
 
-export const MOST_EXAMPLES = 5;
+const MOST_EXAMPLES = 5;
+const EXAMPLE_LENGTH = 200;
+const MOST_REFUSED = 20;
 
 /** What became of a source's lines. The four verdicts add up to `lines`. */
 export interface Verdicts {
@@ -18,6 +20,28 @@ export interface Verdicts {
 export interface Refused {
   readonly offset: number;
   readonly why: Refusal | 'unknown';
+}
+
+/** The first of the lines that no rule took. */
+export class Refusals {
+  readonly #since: Refused[] = [];
+  readonly #examples: string[];
+
+  /** @param examples gets the first lines of all. */
+  constructor(examples: string[]) {
+    this.#examples = examples;
+  }
+
+  /** The line is `[start, end)` of the bytes. */
+  add(bytes: Buffer, start: number, end: number, offset: number, why: Refused['why']): void {
+    if (this.#since.length < MOST_REFUSED) this.#since.push({ offset, why });
+    if (this.#examples.length < MOST_EXAMPLES) this.#examples.push(bytes.toString('utf8', start, Math.min(end, start + EXAMPLE_LENGTH)));
+  }
+
+  /** Those since the last call. */
+  take(): Refused[] {
+    return this.#since.splice(0);
+  }
 }
 
 export const newVerdicts = (): Verdicts => ({ lines: 0, events: 0, ignored: new Map(), unknown: 0, malformed: new Map(), examples: [] });
