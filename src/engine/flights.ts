@@ -13,12 +13,17 @@ export interface FlyingPart {
   readonly inside: boolean;
 }
 
-export interface Flight {
-  readonly parts: readonly FlyingPart[];
+/** Its first episode, mostly the only one: while a back-end is away there are hundreds of thousands, and a list of one would take as much room as all else of it. */
+export interface Flight extends FlyingPart {
+  readonly others: readonly FlyingPart[];
   readonly held: readonly Held[];
   /** Lines that stand in the state file, and must until the trace is acknowledged. */
   readonly kept: readonly Event[];
 }
+
+const NONE: readonly never[] = [];
+
+export const partsOf = (flight: Flight): readonly FlyingPart[] => (flight.others.length === 0 ? [flight] : [flight, ...flight.others]);
 
 export class Flights {
   readonly #flights = new Map<string, Flight>();
@@ -28,10 +33,12 @@ export class Flights {
   }
 
   add(trace: string, parts: readonly (FlyingPart & { readonly members: readonly Event[] })[]): void {
-    const [only] = parts;
-    const events = parts.length === 1 && only !== undefined ? only.members : parts.flatMap(({ members }) => members);
-    const kept = events.some((event) => event.kept) ? events.filter((event) => event.kept) : [];
-    this.#flights.set(trace, { parts: parts.map(({ life, tombstone, inside }) => ({ life, tombstone, inside })), held: firstLines(events), kept });
+    const [first, ...rest] = parts;
+    if (first === undefined) return;
+    const events = rest.length === 0 ? first.members : parts.flatMap(({ members }) => members);
+    const kept = events.some((event) => event.kept) ? events.filter((event) => event.kept) : NONE;
+    const others = rest.length === 0 ? NONE : rest.map(({ life, tombstone, inside }) => ({ life, tombstone, inside }));
+    this.#flights.set(trace, { life: first.life, tombstone: first.tombstone, inside: first.inside, others, held: firstLines(events), kept });
   }
 
   /** Ends a flight; undefined: there is none of this trace. */
@@ -43,7 +50,10 @@ export class Flights {
 
   /** A life became part of another. */
   moved(from: Life, into: Life): void {
-    for (const { parts } of this.#flights.values()) for (const part of parts) if (part.life === from) part.life = into;
+    for (const flight of this.#flights.values()) {
+      if (flight.life === from) flight.life = into;
+      for (const part of flight.others) if (part.life === from) part.life = into;
+    }
   }
 
   all(): Flight[] {

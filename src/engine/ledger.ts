@@ -10,7 +10,7 @@ import type { Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
 import { asItStands, conclude } from './conclude.ts';
 import { dueAt, hasPassed, look } from './due.ts';
-import { Flights } from './flights.ts';
+import { Flights, partsOf } from './flights.ts';
 import { LineGaps } from './gaps.ts';
 import { Gathering } from './gathering.ts';
 import { holding } from './holding.ts';
@@ -214,7 +214,7 @@ export class Ledger implements Intake {
     const flight = this.#flights.land(trace);
     if (flight === undefined) return;
     this.#held = undefined;
-    for (const { life, tombstone } of flight.parts) this.#keep(life, tombstone);
+    for (const { life, tombstone } of partsOf(flight)) this.#keep(life, tombstone);
   }
 
   /**
