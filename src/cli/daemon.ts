@@ -41,8 +41,11 @@ export interface DaemonParts {
 const AT_ONCE = 10;
 /** and beyond that, what comes within this time is gathered. */
 const GATHER_MS = 100;
-/** So many starts are folded and handed on in one go, and the event loop between: as traces they take thirty times their lines. */
-const BATCH = 100;
+/**
+ * So many starts are folded and handed on in one go, and the event loop between: as traces they take thirty times their lines,
+ * and the first of a long row should be with the back-end before the last is folded.
+ */
+const BATCH = 32;
 /** So many bytes are settled at once however they came: what they become takes ten to a hundred times the room. */
 const MOST_UNSETTLED = 512 * 1024;
 /** The state follows so soon: what is acknowledged and not written down is sent again after a crash, and new files are lost sight of; */
@@ -51,8 +54,12 @@ const SOON_MS = 20;
 const CHECKPOINT_MS = 200;
 /** and for what was merely read, which is read again after a crash: most lines of a busy host are nobody's business. */
 const READ_MS = 1_000;
-/** Writes get at most this share of the time, as far as a second goes. */
+/** So many traces whose fate is not written down are worth a write of their own: after a crash each is read, folded and sent again. */
+const WORTH_A_WRITE = 32;
+/** Writes get at most this share of the time, as far as a second goes; */
 const SAVING_SHARE = 0.05;
+/** those that are worth it, this. */
+const WORTHY_SHARE = 0.2;
 const LONGEST_PAUSE_MS = 1_000;
 /** A save that failed is tried again. */
 const RETRY_MS = 10_000;
@@ -67,6 +74,12 @@ export class Daemon {
   #gathering: NodeJS.Timeout | undefined;
   readonly #pace = new Pace(AT_ONCE);
   #knownFiles = 0;
+  /** Traces whose fate is known and not written down. */
+  #unwritten = 0;
+  /** The state could not be written: what is cut by waiting meanwhile waits for it, */
+  #failing = false;
+  /** also what was cut before that was known. */
+  readonly #unsent: Settlement[] = [];
   /** How long the last save took, in ms, and when it ended. */
   #saving = 0;
   #saved: Steady = steady(-Infinity);
@@ -110,13 +123,17 @@ export class Daemon {
     try {
       const { ledger, clock } = this.#parts;
       const before = ledger.openEpisodes;
-      const settled = ledger.settle(clock, BATCH);
+      const settled = ledger.settle(clock, BATCH, this.#failing);
       more = settled.length >= BATCH;
       // Nothing at rest: the state is written when it changed, also by what was no start (handed to runc).
       if (ledger.openEpisodes !== before) this.touch();
       // What was cut by waiting must be cut at the same place after a crash: written down before anybody sees it.
-      if (settled.some(({ waited }) => waited)) this.checkpoint();
-      for (const settlement of settled) this.#send(settlement);
+      const safe = !settled.some(({ waited }) => waited) || this.checkpoint();
+      for (const settlement of settled) {
+        if (safe || !settlement.waited) this.#send(settlement);
+        else this.#unsent.push(settlement);
+      }
+      if (!safe) this.#retryLater();
       this.#tellRefused();
     } finally {
       this.#settling = false;
@@ -145,7 +162,9 @@ export class Daemon {
     return (fate) => {
       this.#parts.log('debug', 'trace_done', { trace: id, fate: fate.kind });
       this.#parts.ledger.acknowledged(id);
-      this.touch();
+      this.#unwritten += 1;
+      if (this.#unwritten < WORTH_A_WRITE) this.touch();
+      else this.touch(SOON_MS, WORTHY_SHARE);
     };
   }
 
@@ -158,34 +177,39 @@ export class Daemon {
   /** Wakes when the next start under way may have settled without a further line. */
   #arm(): void {
     clearTimeout(this.#due);
-    const due = this.#parts.ledger.nextDue(this.#parts.clock);
+    const due = this.#parts.ledger.nextDue(this.#parts.clock, this.#failing);
     if (due === undefined) return;
     const wait = Math.min(Math.max(due - this.#parts.clock.steady(), 1), 2 ** 31 - 1);
-    this.#due = setTimeout(() => this.settle(), Math.floor(wait));
+    // After a standstill of ours timers come before the news of what was written meanwhile.
+    this.#due = setTimeout(() => setImmediate(() => this.settle()), Math.floor(wait));
   }
 
-  /** Something changed that the state must follow. @param least ms between two writes for this. */
-  touch(least = CHECKPOINT_MS): void {
+  /** Something changed that the state must follow. @param least ms between two writes for this. @param share of the time that writes may take for it. */
+  touch(least = CHECKPOINT_MS, share = SAVING_SHARE): void {
     if (this.#stopped) return;
     const files = this.#parts.openFiles();
     const soon = files !== this.#knownFiles;
     this.#knownFiles = files;
-    const wait = soon ? SOON_MS : this.#pause(least);
+    const wait = soon ? SOON_MS : this.#pause(least, share);
     const due = steady(this.#parts.clock.steady() + wait);
     if (this.#checkpoint !== undefined && !soon && this.#checkpointDue <= due) return;
     this.#clearCheckpoint();
     this.#checkpointDue = due;
     this.#checkpoint = setTimeout(() => {
       this.#checkpoint = undefined;
-      if (this.checkpoint()) return;
-      this.#checkpointDue = steady(-Infinity);
-      this.#checkpoint = setTimeout(() => this.#retry(), RETRY_MS);
+      if (!this.checkpoint()) this.#retryLater();
     }, wait);
   }
 
-  #pause(least: number): number {
+  #retryLater(): void {
+    this.#clearCheckpoint();
+    this.#checkpointDue = steady(-Infinity);
+    this.#checkpoint = setTimeout(() => this.#retry(), RETRY_MS);
+  }
+
+  #pause(least: number, share: number): number {
     const since = this.#parts.clock.steady() - this.#saved;
-    const pause = Math.min(LONGEST_PAUSE_MS, Math.max(least, this.#saving / SAVING_SHARE));
+    const pause = Math.min(LONGEST_PAUSE_MS, Math.max(least, this.#saving / share));
     return Math.max(SOON_MS, pause - since);
   }
 
@@ -205,10 +229,22 @@ export class Daemon {
     const began = clock.steady();
     // Offsets first: lines that are kept from now on may be passed by the next state, not by this one.
     const saved = save(files(), ledger.remember());
-    if (saved) ledger.remembered();
+    if (saved) {
+      ledger.remembered();
+      this.#unwritten = 0;
+    }
+    if (saved && this.#failing) setImmediate(() => this.#recovered());
+    this.#failing = !saved;
     this.#saved = clock.steady();
     this.#saving = this.#saved - began;
     return saved;
+  }
+
+  /** What waited for the state is written down now. */
+  #recovered(): void {
+    if (this.#stopped || this.#failing) return;
+    for (const settlement of this.#unsent.splice(0)) this.#send(settlement);
+    this.settle();
   }
 
   /** Settles what can be settled, without waiting for more; beyond a batch it is read again by the next run. */

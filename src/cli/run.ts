@@ -182,6 +182,7 @@ function newFollower({ config, log, folder, ledger, patterns, watch }: Setting, 
       daemon.read();
       watch.read();
     },
+    onEnds: () => daemon.settle(),
     onSweep: () => {
       daemon.settle();
       silence.look();

@@ -43,7 +43,7 @@ export class OtlpClient {
   #watching = false;
   #closed = false;
 
-  /** Throws only for certificates that resolveEndpoint would have refused. Connects when first used. */
+  /** Throws only for certificates that resolveEndpoint would have refused. Connects at once: what is sent first need not wait for it. */
   constructor(endpoint: Endpoint) {
     this.#endpoint = endpoint;
     this.#tls = endpoint.tls;
@@ -51,6 +51,7 @@ export class OtlpClient {
     this.#metadata = new Metadata();
     for (const [name, value] of endpoint.headers) this.#metadata.set(name, value);
     this.#client = this.#connect();
+    this.#client.getChannel().getConnectivityState(true);
   }
 
   /** Sends the request whose bytes are `parts` in a row. Never rejects. `deadline` in ms. */

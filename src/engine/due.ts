@@ -2,7 +2,7 @@
 import { between, steady } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { OpenEpisode, Waiting } from './open.ts';
-import type { Frontier, Sources } from './sources.ts';
+import type { AtEnd, Frontier, Sources } from './sources.ts';
 
 /** Timers count whole milliseconds: what is due within the next one is due now. The wait itself is 500 of them. */
 const TIMER_MS = 1;
@@ -21,27 +21,30 @@ export function look(episode: OpenEpisode, waiting: Waiting, wall: Nanos, now: S
 }
 
 /** Whether every source that may hold lines of it has passed the episode. */
-export function hasPassed(episode: OpenEpisode, { behind, atEnd }: Frontier, now: Steady): boolean {
-  if (behind === 'nowhere' || (behind !== undefined && behind <= episode.due)) return false;
-  const due = dueAt(episode, { atEnd });
-  return due === undefined || now + TIMER_MS >= due;
-}
+export const hasPassed = (episode: OpenEpisode, frontier: Frontier, now: Steady): boolean => passed(episode.due, waitFrom(episode), frontier, now);
 
 /** When the last of the sources at their end has passed the episode's due time, on the monotonic clock; undefined: all have, by what they tell. */
 export function dueAt(episode: OpenEpisode, { atEnd }: Pick<Frontier, 'atEnd'>): Steady | undefined {
-  const latest = latestOf(episode.due, atEnd);
-  return latest === undefined ? undefined : steady((episode.written ?? 0) + (between(episode.since, episode.due) + latest) / 1e6);
+  return passedAt(episode.due, waitFrom(episode), atEnd);
 }
+
+/** When a line of its due time would have been written. */
+const waitFrom = ({ written, since, due }: OpenEpisode): Steady => steady((written ?? 0) + between(since, due) / 1e6);
 
 /** When a line was written that was met just now: one that is read late, when it says. */
 export const writtenAt = (time: Nanos, wall: Nanos, now: Steady): Steady => steady(now - Math.max(0, between(time, wall) / 1e6));
 
 /** Whether nothing can come before a line of this time any more, which was written then. */
-export function isPassed(time: Nanos, written: Steady, { behind, atEnd }: Frontier, now: Steady): boolean {
+export const isPassed = (time: Nanos, written: Steady, frontier: Frontier, now: Steady): boolean => passed(time, written, frontier, now);
+
+function passed(time: Nanos, written: Steady, { behind, atEnd }: Frontier, now: Steady): boolean {
   if (behind === 'nowhere' || (behind !== undefined && behind <= time)) return false;
-  const due = passedAt(time, written, atEnd);
-  return due === undefined || now + TIMER_MS >= due;
+  for (const [lateness, { told, until = now }] of atEnd) if (isOwed(time, told) && until + TIMER_MS < written + lateness / 1e6) return false;
+  return true;
 }
+
+/** Whether sources that told this may still tell something of that moment. */
+const isOwed = (moment: Nanos, told: AtEnd['told']): boolean => told === 'nowhere' || told <= moment;
 
 /** When all sources at their ends have passed such a line, on the monotonic clock; undefined: they have, by what they tell. */
 export function passedAt(time: Nanos, written: Steady, atEnd: Frontier['atEnd']): Steady | undefined {
@@ -52,6 +55,6 @@ export function passedAt(time: Nanos, written: Steady, atEnd: Frontier['atEnd'])
 /** How late the latest of those may be that have not passed this moment by what they tell. */
 function latestOf(moment: Nanos, atEnd: Frontier['atEnd']): Duration | undefined {
   let latest: Duration | undefined;
-  for (const [lateness, told] of atEnd) if ((told === 'nowhere' || told <= moment) && (latest === undefined || lateness > latest)) latest = lateness;
+  for (const [lateness, { told }] of atEnd) if (isOwed(moment, told) && (latest === undefined || lateness > latest)) latest = lateness;
   return latest;
 }

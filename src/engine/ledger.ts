@@ -104,6 +104,10 @@ export class Ledger implements Intake {
     this.#sources.atEnd(source, now);
   }
 
+  stirred(source: SourceId): void {
+    this.#sources.stirred(source);
+  }
+
   behind(source: SourceId): void {
     this.#sources.stand(source, 'behind');
   }
@@ -133,8 +137,9 @@ export class Ledger implements Intake {
   /**
    * Settles episodes that all sources have passed, at most so many: call again when so many came. Call after reading, and when
    * `nextDue` says so.
+   * @param unsafe what ends by waiting keeps waiting: where it was cut cannot be written down.
    */
-  settle(clock: Clock, most = Infinity): Settlement[] {
+  settle(clock: Clock, most = Infinity, unsafe = false): Settlement[] {
     const now = clock.steady();
     const wall = clock.now();
     const frontierOf = this.#frontiers(wall);
@@ -148,7 +153,7 @@ export class Ledger implements Intake {
     for (const episode of this.#open) {
       if (!due(episode)) continue;
       const group = this.#together.ready(episode, due);
-      if (group === undefined || group.some((one) => one.runtime.keyed && one.cut === undefined && this.#gathering.reorder(one))) continue;
+      if (group === undefined || (unsafe && group.some(isCutByWaiting)) || group.some((one) => one.runtime.keyed && one.cut === undefined && this.#gathering.reorder(one))) continue;
       const settlement = this.#settle(group, due);
       if (settlement !== undefined) settled.push(settlement);
       if (settled.length >= most) return settled;
@@ -157,17 +162,21 @@ export class Ledger implements Intake {
     return settled;
   }
 
-  /** The earliest moment at which `settle` may find something without a further line; undefined: nothing is under way. */
-  nextDue(clock: Clock): Steady | undefined {
+  /** The earliest moment at which `settle` may find something without a further line; undefined: nothing is under way. @param unsafe as there. */
+  nextDue(clock: Clock, unsafe = false): Steady | undefined {
     const frontierOf = this.#frontiers(clock.now());
+    const stirs = this.#sources.stirs;
     let next = this.#gathering.nextTurn(frontierOf);
     for (const episode of this.#open) {
       // Its time has come, and that of what it waits for has not; of what has no name yet nobody knows it.
       if (episode.heldBy instanceof OpenEpisode && !episode.changed && this.#open.has(episode.heldBy)) continue;
+      if (unsafe && !episode.changed && isCutByWaiting(episode)) continue;
       const frontier = frontierOf(episode.runtime);
       // Only what is read can say more while a source has unread lines.
       if (frontier.behind !== undefined) continue;
       const due = episode.written === undefined ? steady(0) : episode.heldBy === 'unnamed' ? steady(clock.steady() + 1_000) : (dueAt(episode, frontier) ?? steady(0));
+      // It waits for one that was written meanwhile: whoever has read that calls.
+      if (stirs && due <= clock.steady()) continue;
       if (next === undefined || due < next) next = due;
     }
     return next;
@@ -276,3 +285,6 @@ export class Ledger implements Intake {
     return this.#sources.verdicts();
   }
 }
+
+/** Nobody can tell by its lines that it ended there. Of what is too much, too, but that cannot wait. */
+const isCutByWaiting = ({ complete, kind, cut }: OpenEpisode): boolean => !complete && kind !== 'stray' && cut === undefined;

@@ -10,7 +10,8 @@ import type { StoredTombstone, Tombstone } from './tombstone.ts';
 
 /** In memory: enough for what is in flight or late. Each is about half a kilobyte. */
 const MOST_DONE = 4_096;
-/** Starts that may go on (created, incomplete): kept apart, so that a busy host does not push them out. */
+/** Those whose lines stand in more than one file (a rotation went through them), and starts that may go on (created, incomplete): kept apart, so that a busy host does not push them out. */
+const MOST_SPLIT = 4_096;
 const MOST_UNFINISHED = 4_096;
 /** Of the finished ones that no held offset needs, so many go into the state: late lines after a restart are known as such. */
 const STORED_DONE = 400;
@@ -19,6 +20,8 @@ const STORED_DONE = 400;
  * with the same bytes; the ledger keeps the oldest starts apart long before.
  */
 const STORED_NEEDED = 1_000;
+/** As above of those in more than one file. Without it one file would be read again and not the other, and another content be sent. */
+const STORED_SPLIT = 1_000;
 /** A create that rests longer than so many others is continued by a start without a link. */
 const STORED_UNFINISHED = 500;
 
@@ -53,22 +56,24 @@ interface Entry {
   readonly tombstone: Tombstone;
 }
 
+const tombstonesOf = (list: ReadonlySet<Entry>): Tombstone[] => [...list].map(({ tombstone }) => tombstone);
+
 export class Memory {
   readonly #done = new Set<Entry>();
+  readonly #split = new Set<Entry>();
   readonly #unfinished = new Set<Entry>();
   readonly #cuts = new Set<Entry>();
 
   /** @returns lives that lost an entry for it. */
   add(life: Life, tombstone: Tombstone): Life[] {
-    const list = mayContinue(tombstone) ? this.#unfinished : this.#done;
+    const [list, most] = mayContinue(tombstone) ? [this.#unfinished, MOST_UNFINISHED] : tombstone.extents.length > 1 ? [this.#split, MOST_SPLIT] : [this.#done, MOST_DONE];
     list.add({ life, tombstone });
-    const most = list === this.#done ? MOST_DONE : MOST_UNFINISHED;
     return list.size > most ? this.#dropOldest(list) : [];
   }
 
   /** A life became part of another. */
   moved(from: Life, into: Life): void {
-    for (const list of [this.#done, this.#unfinished, this.#cuts]) for (const entry of list) if (entry.life === from) entry.life = into;
+    for (const list of [this.#done, this.#split, this.#unfinished, this.#cuts]) for (const entry of list) if (entry.life === from) entry.life = into;
   }
 
   #dropOldest(list: Set<Entry>): Life[] {
@@ -90,15 +95,17 @@ export class Memory {
         const from = heldFrom(source);
         return from !== undefined && to >= from;
       });
-    const done = [...this.#done].map(({ tombstone }) => tombstone);
+    const done = tombstonesOf(this.#done);
     const replayed = done.filter(needed);
-    const kept = [...new Set([...replayed.slice(-STORED_NEEDED), ...done.slice(-STORED_DONE)])];
-    const unfinished = [...this.#unfinished].map(({ tombstone }) => tombstone).filter((tombstone, at, all) => at >= all.length - STORED_UNFINISHED || needed(tombstone)).slice(-STORED_NEEDED);
-    const cuts = [...this.#cuts].map(({ tombstone }) => tombstone).filter(needed);
+    const split = tombstonesOf(this.#split);
+    const torn = split.filter(needed);
+    const kept = [...new Set([...torn.slice(-STORED_SPLIT), ...split.slice(-STORED_DONE), ...replayed.slice(-STORED_NEEDED), ...done.slice(-STORED_DONE)])];
+    const unfinished = tombstonesOf(this.#unfinished).filter((tombstone, at, all) => at >= all.length - STORED_UNFINISHED || needed(tombstone)).slice(-STORED_NEEDED);
+    const cuts = tombstonesOf(this.#cuts).filter(needed);
     return {
       done: [...unfinished, ...kept].map(store),
       cuts: [...flying.filter((tombstone) => tombstone.waited), ...cuts].map(store),
-      needed: replayed.length,
+      needed: replayed.length + torn.length,
     };
   }
 

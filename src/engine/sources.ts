@@ -16,6 +16,8 @@ interface Source {
   standing: Standing;
   /** When it last stood at its end, */
   ended: Steady | undefined;
+  /** something was written since, */
+  stirred: boolean;
   /** and when it did before the lines that were read last: they were not there then. */
   absent: Steady | undefined;
 }
@@ -31,7 +33,14 @@ export interface Frontier {
   /** Of those with unread lines; undefined: there are none. */
   readonly behind: Told | undefined;
   /** Of those at their end, by how late their lines may be. */
-  readonly atEnd: ReadonlyMap<Duration, Told>;
+  readonly atEnd: ReadonlyMap<Duration, AtEnd>;
+}
+
+/** Sources that stand at their ends. */
+export interface AtEnd {
+  readonly told: Told;
+  /** The first of them that was written since stood there at this moment; undefined: they stand there now. */
+  readonly until: Steady | undefined;
 }
 
 export class Sources {
@@ -51,7 +60,7 @@ export class Sources {
 
   begin(info: SourceInfo, taker: Taker): SourceId {
     const id = sourceId(this.#next++);
-    this.#open.set(id, { reading: new Reading(id, info, this.#rules, this.#shift, taker), standing: 'behind', ended: undefined, absent: undefined });
+    this.#open.set(id, { reading: new Reading(id, info, this.#rules, this.#shift, taker), standing: 'behind', ended: undefined, stirred: false, absent: undefined });
     return id;
   }
 
@@ -85,7 +94,21 @@ export class Sources {
   atEnd(id: SourceId, now: Steady): void {
     this.stand(id, 'at end');
     const source = this.#open.get(id);
-    if (source !== undefined) source.ended = now;
+    if (source === undefined) return;
+    source.ended = now;
+    source.stirred = false;
+  }
+
+  /** As Intake.stirred. */
+  stirred(id: SourceId): void {
+    const source = this.#open.get(id);
+    if (source !== undefined) source.stirred = true;
+  }
+
+  /** Whether any source was written since it stood at its end. */
+  get stirs(): boolean {
+    for (const { stirred, standing } of this.#open.values()) if (stirred && standing === 'at end') return true;
+    return false;
   }
 
   /** As Intake.read. */
@@ -124,12 +147,16 @@ export class Sources {
   frontier(runtimes: readonly CompiledRuntime[], wall: Nanos, usual: Duration): Frontier {
     const come = after(wall, TICK);
     let behind: Told | undefined;
-    const atEnd = new Map<Duration, Told>();
-    for (const { standing, reading } of this.#open.values()) {
+    const atEnd = new Map<Duration, AtEnd>();
+    for (const { standing, stirred, ended, reading } of this.#open.values()) {
       if (standing === 'ended' || !runtimes.some((runtime) => reading.mayHold(runtime))) continue;
       const { lateness = usual } = reading.info;
       if (standing === 'behind') behind = earlier(behind, standsAt(reading, come));
-      else atEnd.set(lateness, earlier(atEnd.get(lateness), standsAt(reading, come)));
+      else {
+        const known = atEnd.get(lateness);
+        const until = stirred && ended !== undefined && (known?.until === undefined || ended < known.until) ? ended : known?.until;
+        atEnd.set(lateness, { told: earlier(known?.told, standsAt(reading, come)), until });
+      }
     }
     return { behind, atEnd };
   }
@@ -174,6 +201,6 @@ function earlier(known: Told | undefined, time: Nanos | undefined): Told {
 export function leastOf({ behind, atEnd }: Frontier): Frontier['behind'] {
   if (behind !== undefined) return behind;
   let least: Frontier['behind'];
-  for (const told of atEnd.values()) if (told === 'nowhere' || least === undefined || (least !== 'nowhere' && told < least)) least = told;
+  for (const { told } of atEnd.values()) if (told === 'nowhere' || least === undefined || (least !== 'nowhere' && told < least)) least = told;
   return least;
 }

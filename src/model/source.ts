@@ -86,6 +86,9 @@ export interface Intake {
   /** The source stands at its end: all that was written up to `now` less its lateness has been read. */
   atEnd(source: SourceId, now: Steady): void;
 
+  /** Something was written since the source stood at its end, so that it speaks for no later moment than that; it is read soon. */
+  stirred(source: SourceId): void;
+
   /** The source is not at its end (any more): it stands at its last line. */
   behind(source: SourceId): void;
 

@@ -49,6 +49,8 @@ export interface FollowerSettings {
   readonly exclude: readonly string[];
   /** After bytes were handed to the intake. */
   readonly onRead: () => void;
+  /** Files that were said to be written stand at their ends all the same: the intake was told. */
+  readonly onEnds?: () => void;
   /** After every sweep: the intake was told which sources stand at their end. */
   readonly onSweep?: () => void;
   readonly options?: Partial<FollowOptions>;
@@ -110,7 +112,7 @@ export class Follower {
     });
     this.#pump = new Pump({
       intake, clock, log, graceMs, register: this.#register,
-      recheck: (held) => this.#finder.recheck(held), onRead: () => this.#read(), onRest: () => this.#rest(), onMissed: () => this.#missed(),
+      recheck: (held) => this.#finder.recheck(held), onRead: () => this.#read(), onEnds: () => settings.onEnds?.(), onRest: () => this.#rest(), onMissed: () => this.#missed(),
     });
     this.#finder = new Finder({ scout: this.#scout, register: this.#register, clock, log, trust, graceMs, budget });
   }

@@ -48,7 +48,7 @@ export class Held {
   opening: Buffer = Buffer.alloc(0);
   /** When it was last written to. */
   lastBytes: Steady;
-  lastTold: 'end' | 'behind' | undefined;
+  lastTold: 'end' | 'stirred' | 'behind' | undefined;
   /** Who asked for the next look: only bytes that a sweep alone finds were missed by the watches. */
   wokenBy: 'watch' | 'sweep' | undefined;
   problem: Problem | undefined;

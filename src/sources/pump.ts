@@ -18,6 +18,8 @@ export interface PumpSettings {
   readonly recheck: (held: Held) => void;
   /** After a round in which bytes were handed over. */
   readonly onRead: () => void;
+  /** After a round that brought nothing: files of which a watch had spoken stand at their ends still. */
+  readonly onEnds: () => void;
   /** No file is known to have more to read. */
   readonly onRest: () => void;
   /** Bytes came that no watch has spoken of. */
@@ -25,6 +27,8 @@ export interface PumpSettings {
 }
 
 const CHUNKS_PER_TURN = 4;
+/** After so many bytes of all files the event loop has its turn, some milliseconds later: after a restart there may be many files, and connections are made meanwhile. */
+const ROUND_BYTES = 512 * 1024;
 /** So many wakes a second are followed at once; */
 const AT_ONCE = 10;
 /** beyond, those of this time together. Well below the time a file's lines are given to appear (lateness, 250 ms). */
@@ -46,6 +50,8 @@ export class Pump {
   readonly #unheard = new Map<Held, number>();
   #saidAt: Steady = steady(-Infinity);
   readonly #pace = new Pace(AT_ONCE);
+  /** In this round one that was said to be written stood at its end. */
+  #ends = false;
   #next: NodeJS.Immediate | undefined;
   #later: NodeJS.Timeout | undefined;
   #hearing: NodeJS.Timeout | undefined;
@@ -56,7 +62,10 @@ export class Pump {
 
   /** Have a look at this file soon. `by` says who found that there may be something. */
   wake(held: Held, by: 'watch' | 'sweep' | undefined): void {
-    if (by === 'watch') this.#unheard.delete(held);
+    if (by === 'watch') {
+      this.#unheard.delete(held);
+      this.#tellStirred(held);
+    }
     held.wokenBy = held.wokenBy === 'watch' ? 'watch' : by;
     this.#dirty.add(held);
     if (by === 'watch' && !this.#pace.take(this.#settings.clock.steady())) this.#later ??= setTimeout(() => this.#round(), GATHER_MS);
@@ -86,21 +95,26 @@ export class Pump {
     clearTimeout(this.#later);
     this.#next = undefined;
     this.#later = undefined;
-    const { register, onRead, onRest } = this.#settings;
-    let read = false;
+    const { register, onRead, onEnds, onRest } = this.#settings;
+    let read = 0;
+    this.#ends = false;
     for (const held of [...this.#dirty]) {
-      if (register.held.get(held.inode) !== held) this.#dirty.delete(held);
-      else if (this.#guardedTurn(held)) read = true;
+      // Whoever has more comes after those who had no turn yet.
+      this.#dirty.delete(held);
+      if (register.held.get(held.inode) !== held) continue;
+      this.#dirty.add(held);
+      read += this.#guardedTurn(held);
+      if (read >= ROUND_BYTES) break;
     }
     if (this.#dirty.size > 0) this.#next ??= setImmediate(() => this.#round());
     else onRest();
-    if (!read) return;
+    if (read === 0) return this.#ends ? onEnds() : undefined;
     this.lastRead = this.#settings.clock.steady();
     onRead();
   }
 
-  /** A file that cannot be read is a problem of that file; the next sweep tries again. */
-  #guardedTurn(held: Held): boolean {
+  /** A file that cannot be read is a problem of that file; the next sweep tries again. @returns bytes that were handed over. */
+  #guardedTurn(held: Held): number {
     try {
       const read = this.#turn(held);
       if (held.reader !== undefined) held.problem = undefined;
@@ -110,12 +124,12 @@ export class Pump {
       const problem = ioProblem(held.path, error);
       if (held.problem === undefined) this.#settings.log('warn', 'source_problem', { ...problem });
       held.problem = problem;
-      return false;
+      return 0;
     }
   }
 
-  /** One file's share. True if bytes were handed over. */
-  #turn(held: Held): boolean {
+  /** One file's share. @returns bytes that were handed over. */
+  #turn(held: Held): number {
     const { register, clock } = this.#settings;
     register.settle(held);
     const { reader } = held;
@@ -123,7 +137,7 @@ export class Pump {
       this.#dirty.delete(held);
       if (reader !== undefined) this.#rest(held, reader);
       else if (held.place.kind === 'left' && this.#isQuiet(held, clock.steady())) register.finish(held);
-      return false;
+      return 0;
     }
     const now = clock.steady();
     const { kind, bytes } = this.#read(reader);
@@ -133,7 +147,7 @@ export class Pump {
       register.rewritten(held);
     } else if (kind === 'end') this.#atEnd(held, reader, now);
     else this.#tellBehind(held, reader);
-    return bytes > 0;
+    return bytes;
   }
 
   #read(reader: FileReader): { kind: 'read' | 'end' | 'rewritten'; bytes: number } {
@@ -178,6 +192,7 @@ export class Pump {
     if (held.wokenBy !== 'sweep') recheck(held);
     held.wokenBy = undefined;
     intake.atEnd(reader.content.source, now);
+    this.#ends ||= held.lastTold === 'stirred';
     held.lastTold = 'end';
     if (this.#isQuiet(held, now)) this.#close(held, reader);
   }
@@ -207,6 +222,12 @@ export class Pump {
   #rest(held: Held, reader: FileReader): void {
     held.look();
     if (reader.content.size > reader.content.scanned) this.#tellBehind(held, reader);
+  }
+
+  #tellStirred(held: Held): void {
+    if (held.lastTold !== 'end' || held.reader === undefined) return;
+    held.lastTold = 'stirred';
+    this.#settings.intake.stirred(held.reader.content.source);
   }
 
   #tellBehind(held: Held, reader: FileReader): void {

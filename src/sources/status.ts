@@ -20,7 +20,7 @@ export function statusOf(register: Register, scout: Scout): FileStatus[] {
   const files: FileStatus[] = [];
   for (const { content, path, problem, lastTold, place } of register.held.values()) {
     const at = { path, offset: content?.lineStart ?? 0, size: content?.size ?? 0 };
-    const atEnd = content === undefined || lastTold === 'end';
+    const atEnd = content === undefined || lastTold === 'end' || lastTold === 'stirred';
     files.push({ ...at, atEnd, rotated: place.kind === 'left', ...(problem === undefined ? {} : { problem }) });
   }
   for (const { content, path, place, size } of register.parking.values()) {

@@ -26,6 +26,8 @@ export interface Surroundings {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly letters: DeadLetter[];
+  /** ms between two looks at everything: with thousands of files they are rare, however busy. */
+  readonly sweepMs?: number;
 }
 
 const SHORT = duration(20_000_000);
@@ -41,7 +43,7 @@ export class Incarnation {
   paused = false;
   #dead = false;
 
-  constructor({ log: path, state: folder, url, clock, journal, letters }: Surroundings) {
+  constructor({ log: path, state: folder, url, clock, journal, letters, sweepMs }: Surroundings) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const log: Logger = (level, event, fields = {}) => this.#dead || journal.log(level === 'trace' ? 'debug' : level, event, fields);
     const state = new StateFile(folder, log);
@@ -54,11 +56,11 @@ export class Incarnation {
     const encoder = new TraceEncoder([['host.id', HOST]]);
     const follower: Follower = new Follower({
       patterns: [{ glob: path }], intake: ledger, clock, log, records: saved?.files ?? [], exclude: [folder],
-      onRead: () => this.#daemon.read(), onSweep: () => {
+      onRead: () => this.#daemon.read(), onEnds: () => this.#daemon.settle(), onSweep: () => {
         this.sweeps += 1;
         this.#daemon.settle();
       },
-      options: { sweepMs: 25, busySweepMs: 10, graceMs: 60 },
+      options: { sweepMs: sweepMs ?? 25, busySweepMs: sweepMs ?? 10, graceMs: 60 },
     });
     const outbox = new Outbox({
       endpoint: { ...endpoint(url), timeout: 150 }, log, maxWaitingBytes: 150_000, patience: 300, onDrain: () => {

@@ -15,6 +15,7 @@ import { Daemon, until } from './program.ts';
 import { HOST, completeOf, faultsOf, firstState, importAll, plain, playRound, unlike } from './rounds.ts';
 import type { Start } from './rounds.ts';
 import { byTrace, viewWire } from './spans.ts';
+import type { SpanView } from './spans.ts';
 
 export interface KillOptions {
   readonly seed: number;
@@ -111,27 +112,26 @@ const misbehave: Readonly<Record<KillOptions['world'], (random: Random) => Behav
   },
 };
 
-/** What the back-end answered as taken. */
-function takenBy(receiver: Receiver): Set<string> {
-  const answered = receiver.requests.filter(({ behaviour }) => behaviour.kind === 'ok' || behaviour.kind === 'slow');
-  return new Set(answered.flatMap(({ bytes }) => viewWire(bytes).map((span) => span.traceId)));
+/** What the back-end answered as taken, of its requests from `looked` on. */
+function takenBy(receiver: Receiver, looked: number): Set<string> {
+  const answered = receiver.requests.slice(looked).filter(({ behaviour }) => behaviour.kind === 'ok' || behaviour.kind === 'slow');
+  return new Set(answered.flatMap(({ bytes }) => traceIdsOf(bytes)));
 }
 
 /** Lets the last daemon finish in peace. */
 async function settle(daemon: Daemon, receiver: Receiver, starts: ReadonlyMap<string, Start>): Promise<string[]> {
-  let looked = -1;
+  let looked = 0;
   let left = completeOf(starts);
   const done = (): boolean => {
-    if (receiver.requests.length !== looked) {
-      const taken = takenBy(receiver);
-      left = left.filter((trace) => !taken.has(trace));
-    }
+    // Each request once: the daemon waits for the same processor.
+    const taken = takenBy(receiver, looked);
     looked = receiver.requests.length;
+    left = left.filter((trace) => !taken.has(trace));
     return left.length === 0;
   };
   const broken: string[] = [];
   try {
-    await until(20_000, done, () => `${left.length} complete starts were never taken`);
+    await until(60_000, done, () => `${left.length} complete starts were never taken`);
   } catch (error) {
     broken.push(String(error), ...left.slice(0, 5).map((trace) => `${trace} of ${starts.get(trace)?.lines[0]?.text} was never taken`), daemon.said);
   }
@@ -155,11 +155,14 @@ function judge(receiver: Receiver, starts: ReadonlyMap<string, Start>): string[]
       const written = starts.get(trace);
       if (written === undefined) broken.add(`trace ${trace} was never written: ${spans[0]?.container}`);
       else if (written.fate === 'plain') broken.add(`trace ${trace} is of a container that was handed to runc`);
-      else if (written.fate === 'complete') for (const fault of faultsOf(spans, written)) broken.add(`trace ${trace}: ${fault}`);
+      else if (written.fate === 'complete') for (const fault of faultsOf(once(spans), written)) broken.add(`trace ${trace}: ${fault}`);
     }
   }
   return [...broken].slice(0, 10);
 }
+
+/** A trace may be sent twice in one request, the same to the byte as ever: from the spool of an earlier run, and from its lines. */
+const once = (spans: readonly SpanView[]): SpanView[] => [...new Map(spans.map((span) => [plain(span), span])).values()];
 
 function contentsOf(bytes: Uint8Array): [id: string, content: string][] {
   return readRequest(bytes).flatMap((resource) =>
@@ -173,9 +176,10 @@ function repeatsOf(receiver: Receiver): { sent: number; repeated: number } {
   const seen = new Set<string>();
   let repeated = 0;
   for (const { bytes } of stored) {
-    for (const trace of traceIdsOf(bytes)) {
-      if (seen.has(trace)) repeated++;
-      seen.add(trace);
+    for (const { traceId, parent } of viewWire(bytes)) {
+      if (parent !== '') continue;
+      if (seen.has(traceId)) repeated++;
+      seen.add(traceId);
     }
   }
   return { sent: seen.size, repeated };

@@ -106,6 +106,10 @@ export class FakeIntake implements Intake {
     entry.endSteady = now;
   }
 
+  stirred(source: SourceId): void {
+    if (this.#open(source).state !== 'end') throw new Error(`source ${source} stands at no end`);
+  }
+
   behind(source: SourceId): void {
     this.#open(source).state = 'behind';
   }

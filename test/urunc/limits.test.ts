@@ -1,5 +1,6 @@
 /** Too much of something, names that are none, marks at one moment, and what a source is held for. */
 import { describe, expect, test } from 'vitest';
+import type { StoredMemory } from '../../src/engine/memory.ts';
 import { sourceKey } from '../../src/model/source.ts';
 import { duration, steady } from '../../src/model/time.ts';
 import { session } from '../support/katawriter.ts';
@@ -152,6 +153,41 @@ describe('what a source is held for', () => {
     const resent = sorted(second.settle(MUCH_LATER));
     expect(resent.length).toBe(701 - sent.length);
     expect(second.counts.get('replayed')).toBe(19 * sent.length);
+  });
+
+  test('of a start in two files either all is read again or nothing, however much was acknowledged since', () => {
+    const many = 1_500;
+    const hung = inOrder(start(new Random(1), { generation: 'D', id: 'hung', at: AT }));
+    const torn = inOrder(start(new Random(2), { generation: 'D', id: 'torn', at: AT + SECOND }));
+    const later = inOrder(Array.from({ length: many }, (_, index) => start(new Random(index + 3), { generation: 'D', id: `box-${index}`, at: AT + 2n * SECOND + BigInt(index) * 40_000_000n })).flat());
+    // The file that is read again holds more starts than are remembered one by one.
+    const before = text([...hung, ...torn.slice(0, 9), ...later]);
+    // Of a process that opened the log when it had been rotated.
+    const after = text(torn.slice(9));
+    const first = newLedger();
+    const files = [new Feed(first, { log: before, key: 'old', rank: 1 }), new Feed(first, { log: after, key: 'new' })];
+    for (const feed of files) {
+      feed.more(1e7);
+      first.atEnd(feed.id, steady(0));
+    }
+    const sent = first.settle(clockAt((later.at(-1)?.time ?? AT) + 2n * SECOND, 1e7));
+    expect(sent).toHaveLength(many + 2);
+    for (const { trace } of sent) if (trace.container !== 'hung') first.acknowledged(trace.id);
+    const [old, fresh] = files.map(({ id, at }) => first.pinned(id) ?? at);
+    const memory: StoredMemory = JSON.parse(JSON.stringify(first.remember()));
+    expect(memory.done.length).toBeLessThan(many);
+    expect([old, fresh]).toEqual([0, after.length]);
+    const second = newLedger();
+    second.restore(memory);
+    for (const [key, log, from] of [['old', before, old], ['new', after, fresh]] as const) {
+      const feed = new Feed(second, { log, key, rank: key === 'old' ? 1 : 0 }, from);
+      feed.more(1e7);
+      feed.end();
+    }
+    const again = second.settle(MUCH_LATER).map(({ trace }) => trace.container);
+    expect(again.length).toBeGreaterThan(1);
+    expect(again).toContain('hung');
+    expect(again).not.toContain('torn');
   });
 
   test('awaited while a start is under way, pinned until it is acknowledged', () => {
