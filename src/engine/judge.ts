@@ -47,12 +47,15 @@ export function partsOf(rule: CompiledEpisode, events: readonly Event[]): Part[]
     }
     part.events.push(event);
     const mark = event.spelling.agreed;
-    if (mark === undefined || (part.end !== undefined && !rule.fatal.has(mark))) continue;
+    if (mark === undefined || (part.end !== undefined && !(rule.fatal.has(mark) && isInTime(rule, part.end, event)))) continue;
     part.failed ||= rule.fails.has(mark);
     if (part.failed || rule.until.includes(mark)) part.end = event;
   }
   return parts;
 }
+
+/** Whether a mark that makes a good end a bad one comes before the end has settled: later it would hang on who reads how fast. */
+const isInTime = ({ rule: { settle } }: CompiledEpisode, end: Event, { time }: Event): boolean => settle === undefined || time <= after(end.time, settle);
 
 /** When all containers that started within it had started or failed, and all that was asked for the whole of them was answered; undefined: one has not. */
 export function reachOf(rule: CompiledEpisode, events: readonly Event[], settle: Duration): Nanos | undefined {

@@ -115,18 +115,24 @@ export class OpenEpisode {
     return true;
   }
 
-  /** All that its lines name: containers, and the sandbox. */
+  /** All that its lines name: containers, and the sandbox. As far as it reaches: what lies beyond may have been read already, or not. */
   get containers(): ReadonlySet<string> {
     if (this.#containers !== undefined) return this.#containers;
     const all = new Set([this.container, this.subject]);
-    for (const { container } of this.events) if (container !== undefined) all.add(container);
+    for (const { container, time } of this.events) if (container !== undefined && this.#mayReach(time)) all.add(container);
     this.#containers = all;
     return all;
   }
 
-  /** The last moment that is known of it. */
-  get reach(): Nanos {
-    return this.complete && this.rule.until.length > 0 ? this.since : this.last;
+  /** The last moment that is known of it, as above: of a line that tells the time in such steps, in ns. */
+  get reach(): { readonly time: Nanos; readonly step: number } {
+    const last = this.events.findLast(({ time, spelling }) => !spelling.loose && this.#mayReach(time));
+    const time = this.complete && this.rule.until.length > 0 ? this.since : (last?.time ?? this.opened);
+    return { time, step: last?.step ?? 1 };
+  }
+
+  #mayReach(time: Nanos): boolean {
+    return this.changed || time <= this.due;
   }
 
   #name(handle: string, boot: string | undefined): void {
@@ -182,10 +188,9 @@ export class OpenEpisode {
     sortEvents(this.events);
     this.#sorted = true;
     this.changed = false;
-    this.#decision = undefined;
+    this.#decision = this.#containers = undefined;
     const { rule, undone } = this.rule;
     const settle = duration(Math.max(rule.settle ?? waiting.settle, undone === undefined ? 0 : waiting.exitWithin));
-    this.over = this.events.some(({ spelling: { agreed } }) => agreed !== undefined && (agreed === undone?.by || this.rule.fails.has(agreed)));
     if (rule.until.length === 0) return this.#evaluateQuiet(settle);
     const usual = rule.patience ?? waiting.patience;
     const exchanges = exchangesIn(this.rule, this.events);
@@ -196,10 +201,12 @@ export class OpenEpisode {
     if (end !== undefined) {
       this.since = end;
       this.due = after(end, settle);
+      this.over = this.events.some((event) => event.time <= this.due && this.#isOver(event));
       return;
     }
     this.#lastWithin = within.findLast((event) => !event.spelling.loose)?.time ?? this.opened;
     this.since = this.#lastWithin;
+    this.over = within.some((event) => this.#isOver(event));
     this.due = after(this.#lastWithin, this.over ? settle : longer(usual, patienceOf(exchanges.filter(({ answered }) => answered === undefined))));
   }
 
@@ -207,6 +214,11 @@ export class OpenEpisode {
   #evaluateQuiet(settle: Duration): void {
     this.complete = true;
     this.due = quiet(this.events, this.opened, settle, exchangesIn(this.rule, this.events)).over;
+    this.over = this.events.some((event) => event.time <= this.due && this.#isOver(event));
+  }
+
+  #isOver({ spelling: { agreed } }: Event): boolean {
+    return agreed !== undefined && (agreed === this.rule.undone?.by || this.rule.fails.has(agreed));
   }
 
   /** Log time after which a line belongs to something else: the same for whoever reads these lines, whenever. */

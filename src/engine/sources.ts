@@ -1,7 +1,7 @@
 /** The open sources of a ledger: what each has read, and where in log time it stands. */
 import { sourceId } from '../model/source.ts';
 import type { SourceId, SourceInfo, SourceKey } from '../model/source.ts';
-import { after, MILLISECOND, steady } from '../model/time.ts';
+import { after, MILLISECOND, nanos, steady } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource } from './compile.ts';
 import { Reading } from './reading.ts';
@@ -25,7 +25,7 @@ interface Source {
 /** The wall clock counts whole milliseconds. */
 const TICK = MILLISECOND;
 
-/** The least log time that sources have told; nowhere: one has told none to go by. */
+/** The least log time that sources have told, less how late their lines may be; nowhere: one has told none to go by. */
 type Told = Nanos | 'nowhere';
 
 /** How far the sources stand that may hold lines of some runtimes. */
@@ -151,11 +151,12 @@ export class Sources {
     for (const { standing, stirred, ended, reading } of this.#open.values()) {
       if (standing === 'ended' || !runtimes.some((runtime) => reading.mayHold(runtime))) continue;
       const { lateness = usual } = reading.info;
-      if (standing === 'behind') behind = earlier(behind, standsAt(reading, come));
+      const told = sureOf(standsAt(reading, come), lateness);
+      if (standing === 'behind') behind = earlier(behind, told);
       else {
         const known = atEnd.get(lateness);
         const until = stirred && ended !== undefined && (known?.until === undefined || ended < known.until) ? ended : known?.until;
-        atEnd.set(lateness, { told: earlier(known?.told, standsAt(reading, come)), until });
+        atEnd.set(lateness, { told: earlier(known?.told, told), until });
       }
     }
     return { behind, atEnd };
@@ -191,6 +192,9 @@ function standsAt(reading: Reading, come: Nanos): Nanos | undefined {
   const { lastTime, earliest } = reading;
   return lastTime !== undefined && earliest !== undefined && lastTime > come && earliest <= come ? undefined : lastTime;
 }
+
+/** Lines of before may still come, as late as they may be: what is decided must not hang on who reads how fast. */
+const sureOf = (told: Nanos | undefined, lateness: Duration): Nanos | undefined => told && nanos(told - BigInt(lateness));
 
 function earlier(known: Told | undefined, time: Nanos | undefined): Told {
   if (known === 'nowhere' || time === undefined) return 'nowhere';

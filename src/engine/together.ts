@@ -3,6 +3,7 @@
  * the same time. They settle together and become one trace (design.md 3).
  */
 import { after, duration } from '../model/time.ts';
+import type { Nanos } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
 import { isNothing, unanswered } from './judge.ts';
 import type { Lives } from './lives.ts';
@@ -68,8 +69,8 @@ export class Together {
   }
 
   /** A start outside of it is under way of which it is not known yet whose it is: perhaps its own. */
-  #waits({ runtime, reach }: OpenEpisode): boolean {
-    return !runtime.around && this.#around.some((outer) => this.#lives.keysOf(outer).opensUnnamed(reach) || this.#lives.turnsOf(outer).unnamed(reach) > 0);
+  #waits({ runtime, reach: { time } }: OpenEpisode): boolean {
+    return !runtime.around && this.#around.some((outer) => this.#lives.keysOf(outer).opensUnnamed(time) || this.#lives.turnsOf(outer).unnamed(time) > 0);
   }
 }
 
@@ -80,7 +81,7 @@ function meet(a: OpenEpisode, b: OpenEpisode): boolean {
 }
 
 /** The end of its last line's second, where its writer tells whole seconds. */
-const lastOf = ({ reach, events }: OpenEpisode): OpenEpisode['reach'] => after(reach, duration((events.at(-1)?.step ?? 1) - 1));
+const lastOf = ({ reach: { time, step } }: OpenEpisode): Nanos => after(time, duration(step - 1));
 
 /** Not by when they were read: a second reading gives the same. */
 function outermostFirst(a: OpenEpisode, b: OpenEpisode): number {

@@ -24,6 +24,11 @@ const isStart = ({ episode }: Trace): boolean => episode === 'start';
 overRecordings('Kata with containerd around it', () => {
   describe.each(CASES)('%s', (path) => {
     test('one trace a start, its events to the nanosecond', () => check(path));
+
+    test('the same traces by whoever settles as he reads, and by whoever reads all before he settles', () => {
+      const whole = printed(tracesOf(journalOf(path), { runtimes: ALL, eager: false }).traces);
+      for (const chunk of [512, 4_096]) expect(printed(tracesOf(journalOf(path), { runtimes: ALL, chunk }).traces)).toBe(whole);
+    });
   });
 });
 
