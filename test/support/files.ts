@@ -18,9 +18,9 @@ export const clock: Clock = {
   steady: () => steady(performance.now()),
 };
 
-/** Waits until the condition holds; fails with what `about` says after four seconds. */
+/** Waits until the condition holds; fails with what `about` says after fifteen seconds. */
 export async function until(condition: () => boolean, about: () => unknown = () => ''): Promise<void> {
-  for (const deadline = performance.now() + 4_000; !condition();) {
+  for (const deadline = performance.now() + 15_000; !condition();) {
     if (performance.now() > deadline) throw new Error(`waited in vain: ${condition} ${JSON.stringify(about())}`);
     await pause(2);
   }
