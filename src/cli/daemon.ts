@@ -54,6 +54,9 @@ const SOON_MS = 20;
 const CHECKPOINT_MS = 200;
 /** and for what was merely read, which is read again after a crash: most lines of a busy host are nobody's business. */
 const READ_MS = 1_000;
+/** But a few are written at once: most hosts are quiet, and a daemon that has just begun may not live for long. */
+const AT_ONCE_WRITES = 5;
+const AT_ONCE_WRITES_RATE = 0.5;
 /** So many traces whose fate is not written down are worth a write of their own: after a crash each is read, folded and sent again. */
 const WORTH_A_WRITE = 32;
 /** Writes get at most this share of the time, as far as a second goes; */
@@ -73,6 +76,7 @@ export class Daemon {
   #settling = false;
   #gathering: NodeJS.Timeout | undefined;
   readonly #pace = new Pace(AT_ONCE);
+  readonly #hurry = new Pace(AT_ONCE_WRITES, AT_ONCE_WRITES_RATE);
   #knownFiles = 0;
   /** Traces whose fate is known and not written down. */
   #unwritten = 0;
@@ -163,9 +167,16 @@ export class Daemon {
       this.#parts.log('debug', 'trace_done', { trace: id, fate: fate.kind });
       this.#parts.ledger.acknowledged(id);
       this.#unwritten += 1;
-      if (this.#unwritten < WORTH_A_WRITE) this.touch();
-      else this.touch(SOON_MS, WORTHY_SHARE);
+      this.#touchForFate();
     };
+  }
+
+  #touchForFate(): void {
+    const now = this.#parts.clock.steady();
+    if (this.#checkpoint !== undefined && this.#checkpointDue <= now + SOON_MS) return;
+    if (this.#unwritten >= WORTH_A_WRITE) this.touch(SOON_MS, WORTHY_SHARE);
+    else if (this.#hurry.take(now)) this.touch(0, 1);
+    else this.touch();
   }
 
   /** There is room again for what is due, and for more to read. */

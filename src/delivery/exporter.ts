@@ -13,6 +13,7 @@ import { BatchQueue } from './queue.ts';
 import type { Batch, Waiting } from './queue.ts';
 import { Refusals } from './refusals.ts';
 
+/** From the second answer on: until then nobody knows how the back-end is, and what is on its way in a crash is sent again. */
 const MAX_IN_FLIGHT = 3;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** A batch that failed this often while others were acknowledged holds something that brings it down: it is halved. */
@@ -141,7 +142,7 @@ export class Exporter {
   }
 
   #mayBegin(): boolean {
-    return this.#counts.inFlight < (this.#health.failing ? 1 : MAX_IN_FLIGHT);
+    return this.#counts.inFlight < (this.#health.failing ? 1 : Math.min(MAX_IN_FLIGHT, 1 + this.#counts.acknowledgedBatches));
   }
 
   async #send(batch: Batch): Promise<void> {

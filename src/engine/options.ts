@@ -13,7 +13,7 @@ export interface LedgerOptions {
   readonly lateness: Duration;
   /** Episodes under way at once; beyond, the oldest is cut. */
   readonly mostOpen: number;
-  /** When so many acknowledged starts lie beyond the first line that is held, the oldest open ones are kept in the state. */
+  /** When so many acknowledged starts lie beyond the first line that is held, the oldest open ones are kept in the state: well before more lie there than are remembered. */
   readonly keepBeyond: number;
   /** Added to the time of every line, by the user's explicit wish; the trace says so. */
   readonly shift?: bigint;
@@ -27,7 +27,7 @@ export const LEDGER_DEFAULTS: Omit<LedgerOptions, 'hostId'> = {
   exitWithin: duration(250_000_000),
   lateness: duration(250_000_000),
   mostOpen: 10_000,
-  keepBeyond: 1_000,
+  keepBeyond: 500,
 };
 
 /** A settled episode. `waited`: settled by waiting; its cut must be on disk before it is sent (`Ledger.remember`). */

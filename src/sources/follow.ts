@@ -49,7 +49,7 @@ export interface FollowerSettings {
   readonly exclude: readonly string[];
   /** After bytes were handed to the intake. */
   readonly onRead: () => void;
-  /** Files that were said to be written stand at their ends all the same: the intake was told. */
+  /** Files stand at their ends of which that was not known, or not any more, and brought nothing: the intake was told. */
   readonly onEnds?: () => void;
   /** After every sweep: the intake was told which sources stand at their end. */
   readonly onSweep?: () => void;

@@ -18,7 +18,7 @@ export interface PumpSettings {
   readonly recheck: (held: Held) => void;
   /** After a round in which bytes were handed over. */
   readonly onRead: () => void;
-  /** After a round that brought nothing: files of which a watch had spoken stand at their ends still. */
+  /** After a round that brought nothing: files stand at their ends of which that was not known, or not any more. */
   readonly onEnds: () => void;
   /** No file is known to have more to read. */
   readonly onRest: () => void;
@@ -50,7 +50,7 @@ export class Pump {
   readonly #unheard = new Map<Held, number>();
   #saidAt: Steady = steady(-Infinity);
   readonly #pace = new Pace(AT_ONCE);
-  /** In this round one that was said to be written stood at its end. */
+  /** In this round one stood at its end of which that was not known. */
   #ends = false;
   #next: NodeJS.Immediate | undefined;
   #later: NodeJS.Timeout | undefined;
@@ -113,7 +113,10 @@ export class Pump {
     onRead();
   }
 
-  /** A file that cannot be read is a problem of that file; the next sweep tries again. @returns bytes that were handed over. */
+  /**
+   * A file that cannot be read is a problem of that file: the next sweep tries again, and when it fails, too, nobody waits for it any more.
+   * @returns bytes that were handed over.
+   */
   #guardedTurn(held: Held): number {
     try {
       const read = this.#turn(held);
@@ -123,6 +126,7 @@ export class Pump {
       this.#dirty.delete(held);
       const problem = ioProblem(held.path, error);
       if (held.problem === undefined) this.#settings.log('warn', 'source_problem', { ...problem });
+      else if (held.reader !== undefined) this.#tellEnd(held, held.reader, this.#settings.clock.steady());
       held.problem = problem;
       return 0;
     }
@@ -187,13 +191,11 @@ export class Pump {
   }
 
   #atEnd(held: Held, reader: FileReader, now: Steady): void {
-    const { intake, recheck } = this.#settings;
+    const { recheck } = this.#settings;
     this.#dirty.delete(held);
     if (held.wokenBy !== 'sweep') recheck(held);
     held.wokenBy = undefined;
-    intake.atEnd(reader.content.source, now);
-    this.#ends ||= held.lastTold === 'stirred';
-    held.lastTold = 'end';
+    this.#tellEnd(held, reader, now);
     if (this.#isQuiet(held, now)) this.#close(held, reader);
   }
 
@@ -222,6 +224,12 @@ export class Pump {
   #rest(held: Held, reader: FileReader): void {
     held.look();
     if (reader.content.size > reader.content.scanned) this.#tellBehind(held, reader);
+  }
+
+  #tellEnd(held: Held, { content }: FileReader, now: Steady): void {
+    this.#settings.intake.atEnd(content.source, now);
+    this.#ends ||= held.lastTold !== 'end';
+    held.lastTold = 'end';
   }
 
   #tellStirred(held: Held): void {
