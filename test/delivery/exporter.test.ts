@@ -71,6 +71,19 @@ describe('what the back-end takes', () => {
     expect(sizes.toSorted()).toEqual([1, 1, 10, 10, 10, 10, 10, 10]);
   });
 
+  test('goes alone until the first answer: what is on its way in a crash is sent again', async () => {
+    const receiver = await receive();
+    await using harness = new Harness(receiver.url);
+    const states: unknown[] = [];
+    receiver.script = () => {
+      states.push(harness.exporter.stats);
+      return { kind: 'slow', ms: 20 };
+    };
+    for (let n = 1; n <= 60; n += 1) harness.send(parcel(n, 100));
+    expect(await harness.exporter.flush(5_000)).toBe(true);
+    expect(states.slice(0, 2)).toMatchObject([{ inFlight: 1, acknowledgedBatches: 0 }, { acknowledgedBatches: 1 }]);
+  });
+
   test('makes it full, and then drains it', async () => {
     const receiver = await receive({ script: first(failure(status.UNAVAILABLE)) });
     let drained = 0;
