@@ -102,7 +102,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
   if (memory !== undefined) ledger.restore(memory);
   const kept = keeping({ config, folder, host, ledger, log });
   const daemon: Daemon = newDaemon(setting, kept, state, () => ({ follower, journals, commands }));
-  const follower = newFollower(setting, daemon, saved?.files ?? []);
+  const follower = newFollower(setting, daemon, saved?.files ?? [], loaded.kind === 'loaded' ? loaded.saved : undefined);
   const journals = newJournals(setting, daemon, saved?.journals ?? []);
   const commands = newCommands(setting, daemon, saved?.commands ?? []);
   const resume = (): void => [follower, journals, commands].forEach((each) => each.resume());
@@ -169,7 +169,7 @@ function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, state: StateF
   );
 }
 
-function newFollower({ config, log, folder, ledger, patterns, watch }: Setting, daemon: Daemon, records: readonly FileRecord[]): Follower {
+function newFollower({ config, log, folder, ledger, patterns, watch }: Setting, daemon: Daemon, records: readonly FileRecord[], lastRun: bigint | undefined): Follower {
   const silence = new SilenceWatch(ledger, log);
   return new Follower({
     patterns,
@@ -177,6 +177,7 @@ function newFollower({ config, log, folder, ledger, patterns, watch }: Setting, 
     clock: systemClock,
     log: sourceLog(log),
     records,
+    lastRun,
     exclude: [folder],
     onRead: () => {
       daemon.read();

@@ -45,6 +45,8 @@ export interface FollowerSettings {
   readonly log: Log;
   /** What the last run saved. */
   readonly records: readonly FileRecord[];
+  /** When the last run wrote its state, by the clock of the file system, ns since the epoch; undefined: there was none. */
+  readonly lastRun?: bigint | undefined;
   /** Our own files and folders: state, store, outputs. */
   readonly exclude: readonly string[];
   /** After bytes were handed to the intake. */
@@ -95,14 +97,14 @@ export class Follower {
   readonly #counts = { watch_failures: 0, held_deleted_bytes: 0 };
 
   constructor(settings: FollowerSettings) {
-    const { patterns, intake, clock, log, records, exclude } = settings;
+    const { patterns, intake, clock, log, records, lastRun, exclude } = settings;
     this.#settings = settings;
     this.#options = { ...FOLLOW_DEFAULTS, budget: descriptorBudget(), ...settings.options };
     const { trust, from, graceMs, budget } = this.#options;
     this.#wakes = settings.wakes ?? systemWakes();
     this.#scout = new Scout({ patterns, trust, exclude, log, folder: (path) => this.#wakes.folder(path) });
     this.#register = new Register({
-      intake, clock, log, trust, records, from,
+      intake, clock, log, trust, records, lastRun, from,
       opened: (held) => this.#opened(held),
       patternOf: (path) => this.#scout.patternOf(path),
       foreignPatternOf: (path) => this.#scout.foreignPatternOf(path),

@@ -24,6 +24,8 @@ export interface MissedSettings {
   readonly log: Log;
   readonly trust: Trust;
   readonly contents: Contents;
+  /** The last run followed until then, ns since the epoch: it may have known a chain of which nothing was left to remember. */
+  readonly since: bigint | undefined;
   /** This inode is being read. */
   readonly taken: (inode: string) => boolean;
   /** Bytes in the file of a content now, if it is followed. */
@@ -42,8 +44,8 @@ const MOST_REMEMBERED = 10_000;
 
 /**
  * Finds the parts of a log that came to its path and were renamed away unseen: while the daemon was down, or between two
- * looks. Of a chain that is known they are what came after its newest content; of one that was never seen, what came since
- * this began: what lay there before is an archive nobody asked for.
+ * looks. Of a chain that is known they are what came after its newest content; of another, what came since the last run
+ * looked, or since this one began: what lay there before is an archive nobody asked for.
  */
 export class Missed {
   readonly #settings: MissedSettings;
@@ -55,7 +57,8 @@ export class Missed {
 
   constructor(settings: MissedSettings) {
     this.#settings = settings;
-    this.#begin = settings.clock.now() + COARSE;
+    // What was born in the very tick in which the state was written came after it: else it would stand there.
+    this.#begin = settings.since === undefined ? settings.clock.now() + COARSE : settings.since - 1n;
   }
 
   /**

@@ -39,6 +39,8 @@ export interface RegisterSettings {
   readonly foreignPatternOf: (path: string) => FollowPattern | undefined;
   /** Records of the last run. */
   readonly records: readonly FileRecord[];
+  /** When that wrote its state, by the clock of the file system, ns since the epoch. */
+  readonly lastRun: bigint | undefined;
   /** A file was opened: watch it, look at it. */
   readonly opened: (held: Held) => void;
   /** A file that was opened is not followed after all. */
@@ -73,6 +75,8 @@ export class Register {
     this.drains = new Drains({ intake, log, contents: this.contents, ready, onRead });
     this.#whereabouts = new Whereabouts({ log, trust, held: this.held, parking: this.parking, drains: this.drains, patternOf: settings.patternOf });
     this.#missed = new Missed({
+      // Who wants no old lines wants none of unknown parts either.
+      since: settings.from.kind === 'beginning' ? settings.lastRun : undefined,
       clock, log, trust, contents: this.contents, patternOf: settings.foreignPatternOf,
       taken: (inode) => this.#whereabouts.isTaken(inode), sizeOf: (content) => this.held.get(inodeOf(content.id))?.measure(),
       take: (part, file, path, pattern) => this.#takePart(part, file, path, pattern),

@@ -1,4 +1,4 @@
-import { closeSync, constants, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { commandFromJson, commandToJson } from './command/record.ts';
@@ -28,7 +28,8 @@ export interface SavedState {
 }
 
 export type Loading =
-  | { readonly kind: 'loaded'; readonly state: SavedState; readonly from: 'current' | 'previous' }
+  /** `saved`: when it was written, by the clock of the file system, ns since the epoch. */
+  | { readonly kind: 'loaded'; readonly state: SavedState; readonly from: 'current' | 'previous'; readonly saved: bigint }
   /** `lost`: there was a state, and it cannot be read: everything is read again, ids make the repeats harmless. */
   | { readonly kind: 'none'; readonly lost: boolean }
   | { readonly kind: 'refused'; readonly problem: Problem };
@@ -74,7 +75,7 @@ export class StateFile {
       if (parsed.kind === 'state') {
         this.#generation = parsed.state.generation;
         if (lost) this.#log('warn', 'state_previous_used', { path, generation: this.#generation });
-        return { kind: 'loaded', state: parsed.state, from };
+        return { kind: 'loaded', state: parsed.state, from, saved: statSync(path, { bigint: true }).mtimeNs };
       }
       if (parsed.kind === 'damaged') {
         lost = true;

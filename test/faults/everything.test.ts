@@ -41,6 +41,12 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom(...OPS).map((kind) => ({ kind })) },
 );
 
+/** What this test has found once, and is held to ever since. */
+const FOUND: [Op[], number][] = [
+  // A log of which nothing is left to remember, and a part of it that came and went while nobody looked.
+  [[{ kind: 'recreate' }, { kind: 'restart' }, { kind: 'stop' }, { kind: 'write', starts: 1, lines: 1 }, { kind: 'rename' }], 0],
+];
+
 class World {
   readonly folder = new Folder();
   readonly journal = new Journal();
@@ -226,6 +232,6 @@ test(`any sequence of faults of files, disk, clock and back-end (host ${HOST}): 
         await receiver.stop();
       }
     }),
-    { numRuns: RUNS, ...SEED, ...PATH },
+    { numRuns: RUNS, examples: 'seed' in SEED ? [] : FOUND, ...SEED, ...PATH },
   );
 });

@@ -55,7 +55,7 @@ export class Incarnation {
     if (memory !== undefined) ledger.restore(memory);
     const encoder = new TraceEncoder([['host.id', HOST]]);
     const follower: Follower = new Follower({
-      patterns: [{ glob: path }], intake: ledger, clock, log, records: saved?.files ?? [], exclude: [folder],
+      patterns: [{ glob: path }], intake: ledger, clock, log, records: saved?.files ?? [], lastRun: loaded.kind === 'loaded' ? loaded.saved : undefined, exclude: [folder],
       onRead: () => this.#daemon.read(), onEnds: () => this.#daemon.settle(), onSweep: () => {
         this.sweeps += 1;
         this.#daemon.settle();

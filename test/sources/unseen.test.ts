@@ -104,7 +104,7 @@ describe('parts that went through the path unseen', () => {
     let asked = 0;
     const missed = new Missed({
       clock: { ...clock, now: () => nanos(clock.now() + 10_000_000_000n) },
-      log: bench.journal.log, trust: { kind: 'any' }, contents: new Contents(new FakeIntake(), bench.journal.log, []),
+      log: bench.journal.log, trust: { kind: 'any' }, since: undefined, contents: new Contents(new FakeIntake(), bench.journal.log, []),
       taken: () => false, sizeOf: () => undefined, patternOf: (glob) => { asked += 1; return { glob }; }, take: () => undefined,
     });
     const search = (): number => {
