@@ -102,7 +102,7 @@ async function follow(setting: Setting): Promise<ExitCode> {
   if (memory !== undefined) ledger.restore(memory);
   const kept = keeping({ config, folder, host, ledger, log });
   const daemon: Daemon = newDaemon(setting, kept, state, () => ({ follower, journals, commands }));
-  const follower = newFollower(setting, daemon, saved?.files ?? [], loaded.kind === 'loaded' ? loaded.saved : undefined);
+  const follower = newFollower(setting, daemon, saved?.files ?? [], loaded.kind === 'loaded' ? loaded.looked : undefined);
   const journals = newJournals(setting, daemon, saved?.journals ?? []);
   const commands = newCommands(setting, daemon, saved?.commands ?? []);
   const resume = (): void => [follower, journals, commands].forEach((each) => each.resume());
@@ -158,7 +158,7 @@ function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, state: StateF
       save: (files, remembered) => {
         // First the starts, then that their lines may be let go: a crash in between repeats, and loses nothing.
         kept.flush();
-        const saved = state.save(files, remembered, entries, output);
+        const saved = state.save(files, remembered, entries, output, readers().follower.lookedAgo);
         if (saved) readers().commands.saved();
         return saved;
       },

@@ -45,7 +45,7 @@ export interface FollowerSettings {
   readonly log: Log;
   /** What the last run saved. */
   readonly records: readonly FileRecord[];
-  /** When the last run wrote its state, by the clock of the file system, ns since the epoch; undefined: there was none. */
+  /** When the last run looked through all folders last, by the clock of the file system, ns since the epoch; undefined: there was none. */
   readonly lastRun?: bigint | undefined;
   /** Our own files and folders: state, store, outputs. */
   readonly exclude: readonly string[];
@@ -94,11 +94,13 @@ export class Follower {
   #deaf = false;
   #alertUntil: Steady = steady(-Infinity);
   #sweepTook = 0;
+  #looked: Steady;
   readonly #counts = { watch_failures: 0, held_deleted_bytes: 0 };
 
   constructor(settings: FollowerSettings) {
     const { patterns, intake, clock, log, records, lastRun, exclude } = settings;
     this.#settings = settings;
+    this.#looked = clock.steady();
     this.#options = { ...FOLLOW_DEFAULTS, budget: descriptorBudget(), ...settings.options };
     const { trust, from, graceMs, budget } = this.#options;
     this.#wakes = settings.wakes ?? systemWakes();
@@ -126,7 +128,7 @@ export class Follower {
       { stirred: () => this.#stirred(), changed: (path) => this.#changed(path), deaf: (code, why) => this.#deafened(code, why) },
       (path) => this.#scout.concerns(path),
     );
-    this.#finder.search(true);
+    this.#search(true);
     this.#pump.wakeAll();
     this.#arm();
   }
@@ -157,8 +159,19 @@ export class Follower {
   /** Looks at everything now, without waiting for a watch or the sweep. */
   look(): void {
     if (!this.#running) return;
-    this.#finder.search(false);
+    this.#search(false);
     this.#pump.wakeAll();
+  }
+
+  #search(first: boolean): void {
+    const began = this.#settings.clock.steady();
+    this.#finder.search(first);
+    this.#looked = began;
+  }
+
+  /** ms since the last look through all folders began. */
+  get lookedAgo(): number {
+    return this.#settings.clock.steady() - this.#looked;
   }
 
   /** What the state must hold at this moment. */
@@ -259,7 +272,7 @@ export class Follower {
   #sweepAll(): void {
     const { clock, log, onSweep } = this.#settings;
     const began = clock.steady();
-    this.#finder.search(false);
+    this.#search(false);
     this.#pump.sweep();
     this.#counts.held_deleted_bytes = limitDeleted(this.#register, this.#options.deletedMax, log);
     this.#sweepTook = clock.steady() - began;

@@ -24,7 +24,7 @@ export interface MissedSettings {
   readonly log: Log;
   readonly trust: Trust;
   readonly contents: Contents;
-  /** The last run followed until then, ns since the epoch: it may have known a chain of which nothing was left to remember. */
+  /** When the last run looked last, ns since the epoch: it may have known a chain of which nothing was left to remember. */
   readonly since: bigint | undefined;
   /** This inode is being read. */
   readonly taken: (inode: string) => boolean;
@@ -40,6 +40,8 @@ export interface MissedSettings {
 const TICK = 1_000_000_000n;
 /** The clock may tell whole milliseconds: so much later than it says is surely not before. ns. */
 const COARSE = 1_000_000n;
+/** A file's birth is told in ticks of the kernel's: so much earlier than it was, at most. ns. */
+const BIRTH_TICK = 10_000_000n;
 const MOST_REMEMBERED = 10_000;
 
 /**
@@ -57,8 +59,7 @@ export class Missed {
 
   constructor(settings: MissedSettings) {
     this.#settings = settings;
-    // What was born in the very tick in which the state was written came after it: else it would stand there.
-    this.#begin = settings.since === undefined ? settings.clock.now() + COARSE : settings.since - 1n;
+    this.#begin = settings.since === undefined ? settings.clock.now() + COARSE : settings.since - BIRTH_TICK;
   }
 
   /**

@@ -39,7 +39,7 @@ export interface RegisterSettings {
   readonly foreignPatternOf: (path: string) => FollowPattern | undefined;
   /** Records of the last run. */
   readonly records: readonly FileRecord[];
-  /** When that wrote its state, by the clock of the file system, ns since the epoch. */
+  /** When that looked through all folders last, by the clock of the file system, ns since the epoch. */
   readonly lastRun: bigint | undefined;
   /** A file was opened: watch it, look at it. */
   readonly opened: (held: Held) => void;

@@ -23,13 +23,15 @@ export interface SavedState {
   readonly files: readonly FileRecord[];
   readonly journals: readonly JournalRecord[];
   readonly commands: readonly CommandRecord[];
+  /** ms from the last look through all folders to the writing of this. */
+  readonly lookedAgo: number;
   /** The engine's own, opaque here: what it must remember besides offsets. JSON values only. */
   readonly memory: unknown;
 }
 
 export type Loading =
-  /** `saved`: when it was written, by the clock of the file system, ns since the epoch. */
-  | { readonly kind: 'loaded'; readonly state: SavedState; readonly from: 'current' | 'previous'; readonly saved: bigint }
+  /** `looked`: when the folders were last looked through before it was written, by the clock of the file system, ns since the epoch. */
+  | { readonly kind: 'loaded'; readonly state: SavedState; readonly from: 'current' | 'previous'; readonly looked: bigint }
   /** `lost`: there was a state, and it cannot be read: everything is read again, ids make the repeats harmless. */
   | { readonly kind: 'none'; readonly lost: boolean }
   | { readonly kind: 'refused'; readonly problem: Problem };
@@ -75,7 +77,7 @@ export class StateFile {
       if (parsed.kind === 'state') {
         this.#generation = parsed.state.generation;
         if (lost) this.#log('warn', 'state_previous_used', { path, generation: this.#generation });
-        return { kind: 'loaded', state: parsed.state, from, saved: statSync(path, { bigint: true }).mtimeNs };
+        return { kind: 'loaded', state: parsed.state, from, looked: statSync(path, { bigint: true }).mtimeNs - BigInt(Math.ceil(parsed.state.lookedAgo * 1e6)) };
       }
       if (parsed.kind === 'damaged') {
         lost = true;
@@ -88,10 +90,10 @@ export class StateFile {
   }
 
   /** Writes the next generation atomically and durably. False: it failed, the old state stands, see `failing`; try again later. */
-  save(files: readonly FileRecord[], memory: unknown, journals: readonly JournalRecord[] = [], commands: readonly CommandRecord[] = []): boolean {
+  save(files: readonly FileRecord[], memory: unknown, journals: readonly JournalRecord[] = [], commands: readonly CommandRecord[] = [], lookedAgo = 0): boolean {
     const generation = this.#generation + 1;
     const sources = { files: files.map(toJson), journals: journals.map(journalToJson), commands: commands.map(commandToJson) };
-    const body = JSON.stringify({ version: STATE_VERSION, generation, ...sources, memory });
+    const body = JSON.stringify({ version: STATE_VERSION, generation, lookedAgo, ...sources, memory });
     try {
       this.#write(`${body}\n${checksum(body)}\n`);
       this.#swap();
@@ -200,7 +202,8 @@ function parseBody(path: string, body: string): Parsed {
   if (journals === undefined) return { kind: 'damaged', why: 'a journal record is malformed' };
   const commands = recordsOf(object?.['commands'], commandFromJson);
   if (commands === undefined) return { kind: 'damaged', why: 'a record of a command is malformed' };
-  return { kind: 'state', state: { generation, files, journals, commands, memory: object?.['memory'] } };
+  const lookedAgo = object?.['lookedAgo'];
+  return { kind: 'state', state: { generation, files, journals, commands, lookedAgo: typeof lookedAgo === 'number' && lookedAgo > 0 ? lookedAgo : 0, memory: object?.['memory'] } };
 }
 
 /** States written before there were such sources have none. */

@@ -45,6 +45,8 @@ const op: fc.Arbitrary<Op> = fc.oneof(
 const FOUND: [Op[], number][] = [
   // A log of which nothing is left to remember, and a part of it that came and went while nobody looked.
   [[{ kind: 'recreate' }, { kind: 'restart' }, { kind: 'stop' }, { kind: 'write', starts: 1, lines: 1 }, { kind: 'rename' }], 0],
+  // The same between two looks, before a restart.
+  [[{ kind: 'recreate' }, { kind: 'restart' }, { kind: 'write', starts: 1, lines: 1 }, { kind: 'rename' }, { kind: 'restart' }, { kind: 'write', starts: 0, lines: 0 }], 0],
 ];
 
 class World {

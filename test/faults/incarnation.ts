@@ -55,7 +55,7 @@ export class Incarnation {
     if (memory !== undefined) ledger.restore(memory);
     const encoder = new TraceEncoder([['host.id', HOST]]);
     const follower: Follower = new Follower({
-      patterns: [{ glob: path }], intake: ledger, clock, log, records: saved?.files ?? [], lastRun: loaded.kind === 'loaded' ? loaded.saved : undefined, exclude: [folder],
+      patterns: [{ glob: path }], intake: ledger, clock, log, records: saved?.files ?? [], lastRun: loaded.kind === 'loaded' ? loaded.looked : undefined, exclude: [folder],
       onRead: () => this.#daemon.read(), onEnds: () => this.#daemon.settle(), onSweep: () => {
         this.sweeps += 1;
         this.#daemon.settle();
@@ -78,7 +78,7 @@ export class Incarnation {
         },
         files: () => follower.checkpointFiles(), openFiles: () => follower.counters['files_open'] ?? 0,
         // What a killed process would have written is not written.
-        save: (files, remembered) => !this.#dead && state.save(files, remembered),
+        save: (files, remembered) => !this.#dead && state.save(files, remembered, [], [], follower.lookedAgo),
       },
       { get full() { return outbox.full; }, take: (trace, done) => outbox.offer(encoder.encode(trace), done) },
     );

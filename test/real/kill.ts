@@ -81,7 +81,7 @@ export async function killRounds(options: KillOptions): Promise<KillReport> {
     recovery.resumed = last.said.split('"resumed_at"').length - 1;
     broken.push(...await settle(last, receiver, starts));
     broken.push(...judge(receiver, starts));
-    const sent = new Map(receiver.requests.flatMap(({ bytes }) => [...byTrace(viewWire(bytes))]));
+    const sent = new Map(receiver.requests.flatMap(({ bytes }) => [...byTrace(once(viewWire(bytes)))]));
     broken.push(...unlike('sent', sent, importAll(folder.path, starts), completeOf(starts)));
   } finally {
     host.dispose();
@@ -151,11 +151,11 @@ function judge(receiver: Receiver, starts: ReadonlyMap<string, Start>): string[]
       contents.set(id, content);
       if (before !== undefined && before !== content) broken.add(`span ${id} came with two contents:\n${before}\n${content}`);
     }
-    for (const [trace, spans] of byTrace(viewWire(bytes))) {
+    for (const [trace, spans] of byTrace(once(viewWire(bytes)))) {
       const written = starts.get(trace);
       if (written === undefined) broken.add(`trace ${trace} was never written: ${spans[0]?.container}`);
       else if (written.fate === 'plain') broken.add(`trace ${trace} is of a container that was handed to runc`);
-      else if (written.fate === 'complete') for (const fault of faultsOf(once(spans), written)) broken.add(`trace ${trace}: ${fault}`);
+      else if (written.fate === 'complete') for (const fault of faultsOf(spans, written)) broken.add(`trace ${trace}: ${fault}`);
     }
   }
   return [...broken].slice(0, 10);

@@ -28,7 +28,7 @@ describe('state', () => {
     expect(file.save([record], { acked: ['a'] })).toBe(true);
     expect(file.save([record, { ...record, key: sourceKey('x'), left: 1n, born: 1795186580000000004n, notBefore: nanos(2n), via: '/l/link' }], { acked: ['b'] })).toBe(true);
     const loaded = state().load();
-    expect(loaded).toEqual({ kind: 'loaded', from: 'current', saved: statSync(folder.at('state.json'), { bigint: true }).mtimeNs, state: { generation: 2, files: [record, { ...record, key: 'x', left: 1n, born: 1795186580000000004n, notBefore: 2n, via: '/l/link' }], journals: [], commands: [], memory: { acked: ['b'] } } });
+    expect(loaded).toEqual({ kind: 'loaded', from: 'current', looked: statSync(folder.at('state.json'), { bigint: true }).mtimeNs, state: { generation: 2, lookedAgo: 0, files: [record, { ...record, key: 'x', left: 1n, born: 1795186580000000004n, notBefore: 2n, via: '/l/link' }], journals: [], commands: [], memory: { acked: ['b'] } } });
     expect(statSync(folder.at('state.json')).mode & 0o777).toBe(0o600);
     expect(existsSync(folder.at('state.json.tmp'))).toBe(false);
   });
