@@ -4,6 +4,7 @@ import type { Clock } from '../model/source.ts';
 import type { Content } from './content.ts';
 import type { Contents } from './contents.ts';
 import { sameFile } from './identity.ts';
+import type { FileId } from './identity.ts';
 import { openSafely } from './opening.ts';
 import type { OpenedFile } from './opening.ts';
 import type { Trust } from './walk.ts';
@@ -27,7 +28,7 @@ export interface MissedSettings {
   /** When the last run looked last, ns since the epoch: it may have known a chain of which nothing was left to remember. */
   readonly since: bigint | undefined;
   /** This inode is being read. */
-  readonly taken: (inode: string) => boolean;
+  readonly taken: (id: FileId) => boolean;
   /** Bytes in the file of a content now, if it is followed. */
   readonly sizeOf: (content: Content) => number | undefined;
   /** What the user said about files at this path; undefined: they are not followed. */
@@ -106,7 +107,7 @@ export class Missed {
       const chain = family(path);
       if (chain === path || chains.has(chain) || !isSought(chain) || patternOf(chain) === undefined) continue;
       const part = siblingAt(path);
-      if (part !== undefined && !taken(part.inode) && this.#laterIn(chain)(part)) chains.add(chain);
+      if (part !== undefined && !taken(part.id) && this.#laterIn(chain)(part)) chains.add(chain);
     }
     let settled = true;
     for (const chain of chains) settled = this.read(chain, patternOf(chain)) && settled;

@@ -78,7 +78,7 @@ export class Register {
       // Who wants no old lines wants none of unknown parts either.
       since: settings.from.kind === 'beginning' ? settings.lastRun : undefined,
       clock, log, trust, contents: this.contents, patternOf: settings.foreignPatternOf,
-      taken: (inode) => this.#whereabouts.isTaken(inode), sizeOf: (content) => this.held.get(inodeOf(content.id))?.measure(),
+      taken: (id) => this.#whereabouts.isTaken(id), sizeOf: (content) => this.held.get(inodeOf(content.id))?.measure(),
       take: (part, file, path, pattern) => this.#takePart(part, file, path, pattern),
     });
     this.#recovery = new Recovery({

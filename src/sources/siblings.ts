@@ -27,8 +27,8 @@ export type Found =
 export interface SiblingSearch {
   readonly trust: Trust;
   readonly log: Log;
-  /** Inodes that are read already. */
-  readonly taken: (inode: string) => boolean;
+  /** Files that are read already. */
+  readonly taken: (id: FileId) => boolean;
   /** What was listed next to a path a moment ago, kept for the next of many searches. A search that fails lists anew. */
   readonly listed?: Map<string, readonly Sibling[]>;
 }
@@ -130,7 +130,7 @@ export function findContent(path: string, id: FileId, print: Fingerprint, search
 function findOnce(all: readonly Sibling[], id: FileId, print: Fingerprint, search: SiblingSearch): Found[] | 'moved' {
   const found: Found[] = [];
   let moved = false;
-  const siblings = all.filter(({ inode }) => !search.taken(inode));
+  const siblings = all.filter(({ id }) => !search.taken(id));
   for (const sibling of siblings.sort((a, b) => Number(sameFile(b.id, id)) - Number(sameFile(a.id, id)))) {
     const opening = openSafely(sibling.path, search.trust);
     if (opening.kind === 'absent') moved = true;
@@ -225,14 +225,14 @@ export const isYoung = (begin: bigint) => ({ id, path, mtime, size }: Sibling): 
  * looked. Only by names that a rotator makes, since nothing is known of their bytes. A part that lies there compressed and
  * as it was is being compressed right now: it is whole only as it was.
  */
-export function missedParts(path: string, later: (part: Sibling) => boolean, taken: (inode: string) => boolean, log: Log): Sibling[] {
+export function missedParts(path: string, later: (part: Sibling) => boolean, taken: (id: FileId) => boolean, log: Log): Sibling[] {
   const chain = family(path);
   const all = siblingsOf(path, log);
   const names = new Set(all.map((sibling) => sibling.path));
   return all.filter((part) => {
     if (family(part.path) !== chain || basename(part.path) === basename(chain)) return false;
     const whole = part.path.replace(PACKED, '');
-    return !taken(part.inode) && later(part) && (whole === part.path || !names.has(whole));
+    return !taken(part.id) && later(part) && (whole === part.path || !names.has(whole));
   });
 }
 

@@ -1,8 +1,8 @@
 import type { Content } from './content.ts';
 import type { Drains } from './drains.ts';
 import type { Held } from './held.ts';
-import { holds, parts } from './identity.ts';
-import type { Fingerprint } from './identity.ts';
+import { holds, inodeOf, parts } from './identity.ts';
+import type { FileId, Fingerprint } from './identity.ts';
 import type { Parking } from './parking.ts';
 import type { FollowPattern } from './pattern.ts';
 import type { FileRecord } from './record.ts';
@@ -31,10 +31,11 @@ export class Whereabouts {
     this.#settings = settings;
   }
 
-  /** This inode is being read, or was read to its end and waits for more. */
-  isTaken(inode: string): boolean {
+  /** This file is being read, or was read to its end and waits for more. */
+  isTaken(id: FileId): boolean {
     const { held, parking, drains } = this.#settings;
-    return held.has(inode) || parking.get(inode) !== undefined || drains.reads(inode);
+    const inode = inodeOf(id);
+    return held.has(inode) || parking.get(inode) !== undefined || drains.reads(id);
   }
 
   /** Held files of which nothing is read yet. */
@@ -51,6 +52,6 @@ export class Whereabouts {
   /** Files that hold the content now and that nobody reads, opened: the caller owns them. Throws when there is no descriptor to look with. */
   find({ path, via }: Content | FileRecord, wanted: Fingerprint & Pick<FileRecord, 'id'>, listed: Listed = new Map()): Found[] {
     const { log, patternOf, trust } = this.#settings;
-    return findContent(path, wanted.id, wanted, { trust: patternOf(via ?? path)?.trust ?? trust, log, taken: (inode) => this.isTaken(inode), listed });
+    return findContent(path, wanted.id, wanted, { trust: patternOf(via ?? path)?.trust ?? trust, log, taken: (id) => this.isTaken(id), listed });
   }
 }

@@ -90,11 +90,11 @@ describe.skipIf(missing !== undefined)(`the journal on a host with systemd${miss
     await machine.says('sh', '-c', `systemd-run --wait --collect ${words} sh -c 'seq 500; sleep 1.5; echo again'`);
     let marker = '';
     // The unit may be over before journald has read all that it wrote.
-    await until(20_000, async () => (marker = await machine.says('journalctl', '-o', 'json', '--no-pager', 'MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e')) !== '', () => 'journald left nothing out');
+    await until(45_000, async () => (marker = await machine.says('journalctl', '-o', 'json', '--no-pager', 'MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e')) !== '', () => 'journald left nothing out');
     const told: unknown = JSON.parse(marker.split('\n').at(-1) ?? '');
     expect(told).toMatchObject({ _TRANSPORT: 'driver', MESSAGE: expect.stringMatching(/^Suppressed \d+ messages from run-\S+\.service$/), N_DROPPED: expect.stringMatching(/^\d+$/) });
     const figure = async (series: string): Promise<number> => Number((await (await fetch(METRICS)).text()).split('\n').find((line) => line.startsWith(series))?.slice(series.length));
-    await until(20_000, async () => (await figure('shimtrace_journal_events_total{event="suppressed_markers"} ')) === 1, () => 'no marker was counted');
+    await until(45_000, async () => (await figure('shimtrace_journal_events_total{event="suppressed_markers"} ')) === 1, () => 'no marker was counted');
     expect(await figure('shimtrace_journal_events_total{event="suppressed"} ')).toBeGreaterThan(100);
     expect(await figure('shimtrace_losses_total{name="gap_rate_limited"} ')).toBe(1);
     expect(await doctor()).toMatch(/^warning +journal +0 gaps with 0 entries gone before they were read, \d+ messages left out by journald/m);
