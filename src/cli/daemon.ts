@@ -62,7 +62,7 @@ const WORTH_A_WRITE = 32;
 /** Writes get at most this share of the time, as far as a second goes; */
 const SAVING_SHARE = 0.05;
 /** those that are worth it, this. */
-const WORTHY_SHARE = 0.2;
+const WORTHY_SHARE = 0.1;
 const LONGEST_PAUSE_MS = 1_000;
 /** A save that failed is tried again. */
 const RETRY_MS = 10_000;
