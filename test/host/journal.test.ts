@@ -8,13 +8,12 @@ import { Random } from '../support/random.ts';
 import { now } from '../real/host.ts';
 import { Jaeger } from '../real/jaeger.ts';
 import { until } from '../real/program.ts';
-import { lacks } from '../real/server.ts';
+import { freePorts, lacks } from '../real/server.ts';
 import { byTrace } from '../real/spans.ts';
 import { CHECKOUT, Machine, NPM_PATH, lacksHost, npmScript } from './machine.ts';
 
 const UNIT = 'shimtrace';
 const DROP_IN = '/run/systemd/system/shimtrace.service.d/groups.conf';
-const METRICS = 'http://127.0.0.1:9464/metrics';
 const missing = lacksHost() ?? lacks('jaeger');
 
 describe.skipIf(missing !== undefined)(`the journal on a host with systemd${missing === undefined ? '' : ` [${missing}]`}`, { timeout: 120_000 }, () => {
@@ -23,11 +22,14 @@ describe.skipIf(missing !== undefined)(`the journal on a host with systemd${miss
   const begun = now();
   let jaeger: Jaeger;
   let machine: Machine;
+  /** Hosts of other tests share the network: another daemon may listen on the usual one. */
+  let metrics = 0;
   let pid = 10_000;
 
   beforeAll(async () => {
     jaeger = used.use(await Jaeger.start());
     machine = used.use(await Machine.start());
+    [metrics = 0] = await freePorts(1);
   }, 120_000);
   afterAll(() => used.disposeAsync());
 
@@ -50,6 +52,8 @@ describe.skipIf(missing !== undefined)(`the journal on a host with systemd${miss
 
   test('what was there before the service was installed becomes traces, read by its own user', async () => {
     const before = await log();
+    mkdirSync(machine.path('/etc/shimtrace'));
+    writeFileSync(machine.path('/etc/shimtrace/shimtrace.yaml'), `metrics:\n  listen: 127.0.0.1:${metrics}\n`);
     const installed = await machine.exec('env', `PATH=${NPM_PATH}`, 'sh', '-c', `mkdir -p /etc/default && echo OTEL_EXPORTER_OTLP_ENDPOINT=${jaeger.otlp} > /etc/default/shimtrace && cd ${CHECKOUT} && ${npmScript('install-service')}`);
     expect(installed).toMatchObject({ code: 0, stderr: '' });
     await arrives(before);
@@ -93,7 +97,7 @@ describe.skipIf(missing !== undefined)(`the journal on a host with systemd${miss
     await until(45_000, async () => (marker = await machine.says('journalctl', '-o', 'json', '--no-pager', 'MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e')) !== '', () => 'journald left nothing out');
     const told: unknown = JSON.parse(marker.split('\n').at(-1) ?? '');
     expect(told).toMatchObject({ _TRANSPORT: 'driver', MESSAGE: expect.stringMatching(/^Suppressed \d+ messages from run-\S+\.service$/), N_DROPPED: expect.stringMatching(/^\d+$/) });
-    const figure = async (series: string): Promise<number> => Number((await (await fetch(METRICS)).text()).split('\n').find((line) => line.startsWith(series))?.slice(series.length));
+    const figure = async (series: string): Promise<number> => Number((await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).split('\n').find((line) => line.startsWith(series))?.slice(series.length));
     await until(45_000, async () => (await figure('shimtrace_journal_events_total{event="suppressed_markers"} ')) === 1, () => 'no marker was counted');
     expect(await figure('shimtrace_journal_events_total{event="suppressed"} ')).toBeGreaterThan(100);
     expect(await figure('shimtrace_losses_total{name="gap_rate_limited"} ')).toBe(1);

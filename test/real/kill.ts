@@ -131,7 +131,7 @@ async function settle(daemon: Daemon, receiver: Receiver, starts: ReadonlyMap<st
   };
   const broken: string[] = [];
   try {
-    await until(60_000, done, () => `${left.length} complete starts were never taken`);
+    await until(20_000, done, () => `${left.length} complete starts were never taken`);
   } catch (error) {
     broken.push(String(error), ...left.slice(0, 5).map((trace) => `${trace} of ${starts.get(trace)?.lines[0]?.text} was never taken`), daemon.said);
   }
