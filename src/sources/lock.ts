@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { reasonOf } from './report.ts';
+import { codeOf, reasonOf } from './report.ts';
 import type { Problem } from './report.ts';
 
 export type Locking =
@@ -20,7 +20,7 @@ const SQLITE_BUSY = 5;
 export function lockFolder(folder: string): Locking {
   let database: DatabaseSync | undefined;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const held = new DatabaseSync(join(folder, LOCK_FILE), { timeout: 0 });
     database = held;
     held.exec('BEGIN EXCLUSIVE');
@@ -28,6 +28,20 @@ export function lockFolder(folder: string): Locking {
   } catch (error) {
     database?.close();
     return { kind: 'refused', problem: isBusy(error) ? busyProblem(folder) : folderProblem(folder, error) };
+  }
+}
+
+/** Node's own `recursive` tries for ever where a folder that is there says ENOENT to a new one, as /proc/1 does (seen with 24.21). */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST' && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || existsSync(parent)) throw error;
+    makeFolder(parent);
+    makeFolder(path);
   }
 }
 

@@ -140,6 +140,9 @@ describe('lock', () => {
     folder.write('file', '');
     chmodSync(folder.at('file'), 0o600);
     expect(lockFolder(folder.at('file/state'))).toMatchObject({ kind: 'refused', problem: { kind: 'state_unwritable' } });
+    expect(lockFolder(folder.at('file'))).toMatchObject({ kind: 'refused', problem: { kind: 'state_unwritable', why: expect.stringContaining('EEXIST') } });
+    // Its parent is there and takes no folder.
+    expect(lockFolder('/proc/1/shimtrace')).toMatchObject({ kind: 'refused', problem: { kind: 'state_unwritable', why: expect.stringContaining('ENOENT') } });
   });
 });
 
