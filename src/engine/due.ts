@@ -1,6 +1,6 @@
 /** When an episode under way may be looked at: every source has passed the log time it waits for. */
 import { between, steady } from '../model/time.ts';
-import type { Duration, Nanos, Steady } from '../model/time.ts';
+import type { Nanos, Steady } from '../model/time.ts';
 import type { OpenEpisode, Waiting } from './open.ts';
 import type { AtEnd, Frontier, Sources } from './sources.ts';
 
@@ -23,10 +23,9 @@ export function look(episode: OpenEpisode, waiting: Waiting, wall: Nanos, now: S
 /** Whether every source that may hold lines of it has passed the episode. */
 export const hasPassed = (episode: OpenEpisode, frontier: Frontier, now: Steady): boolean => passed(episode.due, waitFrom(episode), frontier, now);
 
-/** When the last of the sources at their end has passed the episode's due time, on the monotonic clock; undefined: all have, by what they tell. */
-export function dueAt(episode: OpenEpisode, { atEnd }: Pick<Frontier, 'atEnd'>): Steady | undefined {
-  return passedAt(episode.due, waitFrom(episode), atEnd);
-}
+/** As wakeAt. */
+export const wakeFor = (episode: OpenEpisode, frontier: Frontier, now: Steady): Steady | undefined =>
+  wakeAt(episode.due, episode.written === undefined ? undefined : waitFrom(episode), frontier, now);
 
 /** When a line of its due time would have been written. */
 const waitFrom = ({ written, since, due }: OpenEpisode): Steady => steady((written ?? 0) + between(since, due) / 1e6);
@@ -35,26 +34,29 @@ const waitFrom = ({ written, since, due }: OpenEpisode): Steady => steady((writt
 export const writtenAt = (time: Nanos, wall: Nanos, now: Steady): Steady => steady(now - Math.max(0, between(time, wall) / 1e6));
 
 /** Whether nothing can come before a line of this time any more, which was written then. */
-export const isPassed = (time: Nanos, written: Steady, frontier: Frontier, now: Steady): boolean => passed(time, written, frontier, now);
-
-function passed(time: Nanos, written: Steady, { behind, atEnd }: Frontier, now: Steady): boolean {
+export function passed(time: Nanos, written: Steady, { behind, atEnd }: Frontier, now: Steady): boolean {
   if (behind === 'nowhere' || (behind !== undefined && behind <= time)) return false;
   for (const [lateness, { told, until = now }] of atEnd) if (isOwed(time, told) && until + TIMER_MS < written + lateness / 1e6) return false;
   return true;
 }
 
+/**
+ * When such a line may be passed without a further one, on the monotonic clock; undefined: whoever has read more calls.
+ * @param written undefined: it was not looked at yet.
+ */
+export function wakeAt(time: Nanos, written: Steady | undefined, { behind, atEnd }: Frontier, now: Steady): Steady | undefined {
+  if (behind !== undefined) return undefined;
+  if (written === undefined) return now;
+  let at = now;
+  let stirred = false;
+  for (const [lateness, { told, until }] of atEnd) {
+    if (!isOwed(time, told)) continue;
+    at = steady(Math.max(at, written + lateness / 1e6));
+    stirred ||= until !== undefined;
+  }
+  // Its time has come: it waits for one that was written since it stood at its end.
+  return stirred && at <= now ? undefined : at;
+}
+
 /** Whether sources that told this may still tell something of that moment. */
 const isOwed = (moment: Nanos, told: AtEnd['told']): boolean => told === 'nowhere' || told <= moment;
-
-/** When all sources at their ends have passed such a line, on the monotonic clock; undefined: they have, by what they tell. */
-export function passedAt(time: Nanos, written: Steady, atEnd: Frontier['atEnd']): Steady | undefined {
-  const latest = latestOf(time, atEnd);
-  return latest === undefined ? undefined : steady(written + latest / 1e6);
-}
-
-/** How late the latest of those may be that have not passed this moment by what they tell. */
-function latestOf(moment: Nanos, atEnd: Frontier['atEnd']): Duration | undefined {
-  let latest: Duration | undefined;
-  for (const [lateness, { told }] of atEnd) if (isOwed(moment, told) && (latest === undefined || lateness > latest)) latest = lateness;
-  return latest;
-}

@@ -23,7 +23,7 @@ export interface Flight extends FlyingPart {
 
 const NONE: readonly never[] = [];
 
-export const partsOf = (flight: Flight): readonly FlyingPart[] => (flight.others.length === 0 ? [flight] : [flight, ...flight.others]);
+export const flyingPartsOf = (flight: Flight): readonly FlyingPart[] => (flight.others.length === 0 ? [flight] : [flight, ...flight.others]);
 
 export class Flights {
   readonly #flights = new Map<string, Flight>();

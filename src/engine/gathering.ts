@@ -108,10 +108,10 @@ export class Gathering {
   }
 
   /** When the first line may have its turn. */
-  nextTurn(frontierOf: (runtime: CompiledRuntime) => Frontier): Steady | undefined {
+  nextTurn(frontierOf: (runtime: CompiledRuntime) => Frontier, now: Steady): Steady | undefined {
     let next: Steady | undefined;
     for (const [runtime, turns] of this.#with.lives.turns()) {
-      const due = turns.next(frontierOf(runtime));
+      const due = turns.next(frontierOf(runtime), now);
       if (due !== undefined && (next === undefined || due < next)) next = due;
     }
     return next;

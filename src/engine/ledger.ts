@@ -9,8 +9,8 @@ import { steady } from '../model/time.ts';
 import type { Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
 import { asItStands, conclude } from './conclude.ts';
-import { dueAt, hasPassed, look } from './due.ts';
-import { Flights, partsOf } from './flights.ts';
+import { hasPassed, look, wakeFor } from './due.ts';
+import { Flights, flyingPartsOf } from './flights.ts';
 import { LineGaps } from './gaps.ts';
 import { Gathering } from './gathering.ts';
 import { holding } from './holding.ts';
@@ -165,19 +165,14 @@ export class Ledger implements Intake {
   /** The earliest moment at which `settle` may find something without a further line; undefined: nothing is under way. @param unsafe as there. */
   nextDue(clock: Clock, unsafe = false): Steady | undefined {
     const frontierOf = this.#frontiers(clock.now());
-    const stirs = this.#sources.stirs;
-    let next = this.#gathering.nextTurn(frontierOf);
+    const now = clock.steady();
+    let next = this.#gathering.nextTurn(frontierOf, now);
     for (const episode of this.#open) {
       // Its time has come, and that of what it waits for has not; of what has no name yet nobody knows it.
       if (episode.heldBy instanceof OpenEpisode && !episode.changed && this.#open.has(episode.heldBy)) continue;
       if (unsafe && !episode.changed && isCutByWaiting(episode)) continue;
-      const frontier = frontierOf(episode.runtime);
-      // Only what is read can say more while a source has unread lines.
-      if (frontier.behind !== undefined) continue;
-      const due = episode.written === undefined ? steady(0) : episode.heldBy === 'unnamed' ? steady(clock.steady() + 1_000) : (dueAt(episode, frontier) ?? steady(0));
-      // It waits for one that was written meanwhile: whoever has read that calls.
-      if (stirs && due <= clock.steady()) continue;
-      if (next === undefined || due < next) next = due;
+      const due = episode.heldBy === 'unnamed' ? steady(now + 1_000) : wakeFor(episode, frontierOf(episode.runtime), now);
+      if (due !== undefined && (next === undefined || due < next)) next = due;
     }
     return next;
   }
@@ -223,7 +218,7 @@ export class Ledger implements Intake {
     const flight = this.#flights.land(trace);
     if (flight === undefined) return;
     this.#held = undefined;
-    for (const { life, tombstone } of partsOf(flight)) this.#keep(life, tombstone);
+    for (const { life, tombstone } of flyingPartsOf(flight)) this.#keep(life, tombstone);
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Intake } from '../model/source.ts';
 import { sourceKey } from '../model/source.ts';
 import type { CompiledRuntime } from './compile.ts';
 import type { Event } from './event.ts';
-import { partsOf } from './flights.ts';
+import { flyingPartsOf } from './flights.ts';
 import type { Flights } from './flights.ts';
 import type { LineGaps } from './gaps.ts';
 import type { Holding } from './holding.ts';
@@ -41,7 +41,7 @@ export class Recall {
     const held = new Map<string, number>();
     for (const [source, { from }] of holding) if (from !== undefined) held.set(sources.keyOf(source), from);
     const flying = flights.all();
-    const parts = flying.flatMap(partsOf);
+    const parts = flying.flatMap(flyingPartsOf);
     const flown = parts.map(({ tombstone }) => tombstone);
     const insides = storeInside([...[...open].filter((episode) => episode.kind === 'inside'), ...parts.filter(({ inside }) => inside).map(({ tombstone }) => tombstone)]);
     const { needed, ...stored } = memory.store(flown, (source) => held.get(source));

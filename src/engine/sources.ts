@@ -105,12 +105,6 @@ export class Sources {
     if (source !== undefined) source.stirred = true;
   }
 
-  /** Whether any source was written since it stood at its end. */
-  get stirs(): boolean {
-    for (const { stirred, standing } of this.#open.values()) if (stirred && standing === 'at end') return true;
-    return false;
-  }
-
   /** As Intake.read. */
   read(id: SourceId, bytes: Buffer, length: number, offset: number): number {
     const source = this.#open.get(id);

@@ -2,9 +2,9 @@
  * Requests that name nobody yet, under a text that may come again: `RunPodSandbox for` a pod, whose sandbox gets its id while it goes on. Which
  * request a line is about is decided in the order of the log, once every source has passed it, so that it does not hang on the order of reading.
  */
-import { after, steady } from '../model/time.ts';
+import { after } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
-import { isPassed, passedAt, writtenAt } from './due.ts';
+import { passed, wakeAt, writtenAt } from './due.ts';
 import { inOrder } from './event.ts';
 import type { Event } from './event.ts';
 import type { Named } from './whom.ts';
@@ -71,7 +71,7 @@ export class Turns {
     let done = 0;
     for (const turn of this.#pending) {
       turn.written ??= writtenAt(turn.event.time, by.wall, by.now);
-      if (!isPassed(turn.event.time, turn.written, by.frontier, by.now)) break;
+      if (!passed(turn.event.time, turn.written, by.frontier, by.now)) break;
       done++;
       this.#expire(turn.event.time, by);
       this.#take(turn, by);
@@ -201,11 +201,10 @@ export class Turns {
     }
   }
 
-  /** When the first that waits may have its turn, on the monotonic clock; undefined: none waits, or only what is read can tell. */
-  next(frontier: Frontier): Steady | undefined {
+  /** When the first that waits may have its turn without a further line, on the monotonic clock; undefined: none waits, or whoever has read more calls. */
+  next(frontier: Frontier, now: Steady): Steady | undefined {
     const [first] = this.#pending;
-    if (first === undefined || frontier.behind !== undefined) return undefined;
-    return first.written === undefined ? steady(0) : (passedAt(first.event.time, first.written, frontier.atEnd) ?? steady(0));
+    return first === undefined ? undefined : wakeAt(first.event.time, first.written, frontier, now);
   }
 }
 
