@@ -64,7 +64,6 @@ const SAVING_SHARE = 0.05;
 /** those that are worth it, this. */
 const WORTHY_SHARE = 0.1;
 const LONGEST_PAUSE_MS = 1_000;
-/** A save that failed is tried again. */
 const RETRY_MS = 10_000;
 
 export class Daemon {
@@ -74,6 +73,8 @@ export class Daemon {
   #checkpoint: NodeJS.Timeout | undefined;
   #checkpointDue: Steady = steady(-Infinity);
   #settling = false;
+  /** Batches that are about to be settled. */
+  #goingOn = 0;
   #gathering: NodeJS.Timeout | undefined;
   readonly #pace = new Pace(AT_ONCE);
   readonly #hurry = new Pace(AT_ONCE_WRITES, AT_ONCE_WRITES_RATE);
@@ -144,9 +145,19 @@ export class Daemon {
     } finally {
       this.#settling = false;
     }
-    if (more) setImmediate(() => this.#settleNow());
-    else this.#arm();
+    if (more) {
+      this.#goingOn += 1;
+      setImmediate(() => {
+        this.#goingOn -= 1;
+        this.#settleNow();
+      });
+    } else this.#arm();
     if (this.#outlet.full) this.#parts.pause();
+  }
+
+  /** What was read is being settled: who can wait reads no more meanwhile, or it gathers as what takes ten times the room. */
+  get busy(): boolean {
+    return this.#goingOn > 0;
   }
 
   #tellRefused(): void {
@@ -214,21 +225,20 @@ export class Daemon {
     }, wait);
   }
 
+  /** A save that failed is tried again. */
   #retryLater(): void {
     this.#clearCheckpoint();
     this.#checkpointDue = steady(-Infinity);
-    this.#checkpoint = setTimeout(() => this.#retry(), RETRY_MS);
+    this.#checkpoint = setTimeout(() => {
+      this.#checkpoint = undefined;
+      this.touch();
+    }, RETRY_MS);
   }
 
   #pause(least: number, share: number): number {
     const since = this.#parts.clock.steady() - this.#saved;
     const pause = Math.min(LONGEST_PAUSE_MS, Math.max(least, this.#saving / share));
     return Math.max(SOON_MS, pause - since);
-  }
-
-  #retry(): void {
-    this.#checkpoint = undefined;
-    this.touch();
   }
 
   #clearCheckpoint(): void {

@@ -188,6 +188,7 @@ function newFollower({ config, log, folder, ledger, patterns, watch }: Setting, 
       daemon.settle();
       silence.look();
     },
+    isBusy: () => daemon.busy,
     options: followOptions(config),
   });
 }

@@ -55,6 +55,8 @@ export interface FollowerSettings {
   readonly onEnds?: () => void;
   /** After every sweep: the intake was told which sources stand at their end. */
   readonly onSweep?: () => void;
+  /** What was handed over is still being worked on, in this event loop: nothing more is read meanwhile. */
+  readonly isBusy?: () => boolean;
   readonly options?: Partial<FollowOptions>;
   readonly wakes?: WakeSource;
 }
@@ -117,6 +119,7 @@ export class Follower {
     this.#pump = new Pump({
       intake, clock, log, graceMs, register: this.#register,
       recheck: (held) => this.#finder.recheck(held), onRead: () => this.#read(), onEnds: () => settings.onEnds?.(), onRest: () => this.#rest(), onMissed: () => this.#missed(),
+      isBusy: () => settings.isBusy?.() === true,
     });
     this.#finder = new Finder({ scout: this.#scout, register: this.#register, clock, log, trust, graceMs, budget });
   }

@@ -24,6 +24,8 @@ export interface PumpSettings {
   readonly onRest: () => void;
   /** Bytes came that no watch has spoken of. */
   readonly onMissed: () => void;
+  /** As FollowerSettings. */
+  readonly isBusy: () => boolean;
 }
 
 const CHUNKS_PER_TURN = 4;
@@ -95,6 +97,10 @@ export class Pump {
     clearTimeout(this.#later);
     this.#next = undefined;
     this.#later = undefined;
+    if (this.#settings.isBusy()) {
+      this.#next = setImmediate(() => this.#round());
+      return;
+    }
     const { register, onRead, onEnds, onRest } = this.#settings;
     let read = 0;
     this.#ends = false;

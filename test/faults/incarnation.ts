@@ -56,7 +56,7 @@ export class Incarnation {
     const encoder = new TraceEncoder([['host.id', HOST]]);
     const follower: Follower = new Follower({
       patterns: [{ glob: path }], intake: ledger, clock, log, records: saved?.files ?? [], lastRun: loaded.kind === 'loaded' ? loaded.looked : undefined, exclude: [folder],
-      onRead: () => this.#daemon.read(), onEnds: () => this.#daemon.settle(), onSweep: () => {
+      onRead: () => this.#daemon.read(), onEnds: () => this.#daemon.settle(), isBusy: () => this.#daemon.busy, onSweep: () => {
         this.sweeps += 1;
         this.#daemon.settle();
       },
