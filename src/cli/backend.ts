@@ -31,6 +31,8 @@ export class BackEnd {
   #outbox: Outbox | undefined;
   #endpoint: Endpoint | undefined;
   #look: NodeJS.Timeout | undefined;
+  /** What was being looked for when it stopped comes too late, and must not keep the process. */
+  #stopped = false;
   /** For the daemon's own telemetry. */
   onAttempt: ((attempt: Attempt) => void) | undefined;
 
@@ -62,7 +64,7 @@ export class BackEnd {
   #lookLater(): void {
     this.#look = setTimeout(() => {
       const failed = (error: unknown): void => this.#parts.log('error', 'endpoint', { text: `Cannot use the default endpoint: ${String(error)}` });
-      const found = (endpoint: Endpoint | undefined): void | Promise<void> => (endpoint === undefined ? this.#lookLater() : this.#connect(endpoint));
+      const found = (endpoint: Endpoint | undefined): void | Promise<void> => (this.#stopped ? undefined : endpoint === undefined ? this.#lookLater() : this.#connect(endpoint));
       defaultEndpoint(this.#parts.config, () => undefined).then(found).catch(failed);
     }, LOOK_MS);
   }
@@ -74,10 +76,12 @@ export class BackEnd {
     const { Outbox: Loop } = await import('../delivery/outbox.ts');
     const { TraceEncoder } = await import('../delivery/encode.ts');
     const { DeadLetterFile } = await import('../delivery/deadletter.ts');
+    const spool = await this.#spool();
+    if (this.#stopped) return;
     const outbox = new Loop({
       endpoint,
       log,
-      spool: await this.#spool(),
+      spool,
       deadLetters: new DeadLetterFile({ path: join(folder, 'dead-letters.jsonl'), log, now: () => systemClock.now(), limit: config.deadLetter.max }),
       maxWaitingBytes: config.queue.memory,
       onDrain,
@@ -118,6 +122,7 @@ export class BackEnd {
 
   /** Sends what waits, for at most so long; the rest goes to disk. */
   async stop(withinMs: number): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#look);
     if (this.#outbox === undefined) return;
     const done = await this.#outbox.flush(withinMs);

@@ -128,16 +128,16 @@ export class Daemon {
     try {
       const { ledger, clock } = this.#parts;
       const before = ledger.openEpisodes;
-      // Known before it settles: then only what is too much is cut, and that would wait without bound.
-      const known = this.#failing;
-      const settled = ledger.settle(clock, BATCH, known);
+      // Then only what is too much is cut, and that would wait without bound.
+      const unsafe = this.#failing;
+      const settled = ledger.settle(clock, BATCH, unsafe);
       more = settled.length >= BATCH;
       // Nothing at rest: the state is written when it changed, also by what was no start (handed to runc).
       if (ledger.openEpisodes !== before) this.touch();
       // What was cut by waiting must be cut at the same place after a crash: written down before anybody sees it.
       const safe = !settled.some(({ waited }) => waited) || this.checkpoint();
       for (const settlement of settled) {
-        if (safe || known || !settlement.waited) this.#send(settlement);
+        if (safe || unsafe || !settlement.waited) this.#send(settlement);
         else this.#unsent.push(settlement);
       }
       if (!safe) this.#retryLater();

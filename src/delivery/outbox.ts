@@ -27,7 +27,7 @@ export interface OutboxStats extends ExporterStats {
  * on disk. The whole of the memory is used only when the disk cannot take it.
  */
 const BUSY_BYTES = 4 * 1024 * 1024;
-/** About so much goes to disk at once: a few hundred starts, in some milliseconds. */
+/** About so much goes to disk at once: eighty starts, in some milliseconds. */
 const BLOCK_BYTES = 1024 * 1024;
 const PATIENCE_MS = 60_000;
 /** Looked at so many times within the patience. */
