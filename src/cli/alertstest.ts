@@ -34,7 +34,7 @@ export interface TestFlags {
  * @param given a log, of which the last start is taken, or the id of a kept start; undefined: the last kept start.
  */
 export async function testAlert(name: string, given: string | undefined, flags: TestFlags): Promise<void> {
-  const config = settingsOrStop({ config: flags.config, stateDir: flags.stateDir }, await loadRuntimes());
+  const config = await settingsOrStop({ config: flags.config, stateDir: flags.stateDir }, await loadRuntimes());
   const rule = ruleOf(config, name);
   const { trace, host } = given === undefined || namesKept([given]) ? await kept(config, given) : await lastOf(given, flags);
   const notice = testNotice(rule, trace, config, host);

@@ -11,7 +11,7 @@ import { DEFAULT_URL } from '../delivery/endpoint.ts';
 /** `shimtrace check [FILE]`: the configuration in effect and where each value comes from; touches nothing. */
 export async function check(file: string | undefined): Promise<void> {
   const runtimes = await loadRuntimes();
-  const { config, settings, complaints, file: read } = withRules(loadSettings({ config: file }), runtimes);
+  const { config, settings, complaints, file: read } = withRules(await loadSettings({ config: file }), runtimes);
   if (complaints.length > 0) process.stderr.write(`${formatComplaints(complaints)}\n`);
   if (complaints.some((complaint) => complaint.severity === 'error')) throw new Stop(EXIT.config, '');
   checkSources(config, runtimes);

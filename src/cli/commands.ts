@@ -1,7 +1,7 @@
 /** The commands whose output is followed: containerd's events, where there is a containerd, and what the user named. */
 import { join } from 'node:path';
 import process from 'node:process';
-import { ALL_EVENTS, EVENTS_NAME, NO_EVENTS } from '../config/commands.ts';
+import { ALL_EVENTS, EVENTS_NAME, NO_EVENTS } from '../config/events.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock, Intake } from '../model/source.ts';
 import { eventsCommand, eventsObstacle } from '../sources/command/containerd.ts';

@@ -19,7 +19,7 @@ import { paperFor } from './terminal.ts';
 /** `shimtrace demo`: made-up starts that end now, through the same parts as real ones. */
 export async function demo(flags: { readonly otlp?: string }): Promise<void> {
   const runtimes = await loadRuntimes();
-  const config = settingsOrStop({}, runtimes);
+  const config = await settingsOrStop({}, runtimes);
   const host = describeHost(config.hostId, config.resource);
   const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), { ...LEDGER_DEFAULTS, hostId: host.id });
   const source = ledger.begin({ key: sourceKey('demo'), name: 'demo', fresh: true, rank: 0 });

@@ -37,7 +37,7 @@ const HOST_CHECKS: readonly Check[] = [files, urunc, kata, containerd, privateTm
 /** `shimtrace doctor`: what stands in the way on this host, each with its remedy. 0: nothing; 1: a problem. */
 export async function doctor(flags: DoctorFlags): Promise<ExitCode> {
   const runtimes = await loadRuntimes();
-  const config = settingsOrStop(flags, runtimes);
+  const config = await settingsOrStop(flags, runtimes);
   const tree = new Tree(flags.root);
   const quiet = (): void => undefined;
   const patient: Patient = {

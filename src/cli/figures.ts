@@ -40,7 +40,7 @@ const REFUSALS: Readonly<Record<Refusal, true>> = {
 
 /** Of the ledger. Names that are not here are shown from their first event on. */
 const LOSSES = [
-  'after_end', 'answer_without_request', 'copies', 'duplicate', 'gap_no_room', 'gap_not_running', 'gap_rate_limited', 'gap_vacuumed', 'handed-to-runc', 'lines_missing', 'late', 'log_begins_inside', 'loose_without_start', 'replayed', 'scheme_mismatch', 'too_many_events',
+  'after_end', 'answer_without_request', 'copies', 'duplicate', 'gap_no_room', 'gap_not_running', 'gap_rate_limited', 'gap_vacuumed', 'handed-to-runc', 'lines_missing', 'late', 'log_begins_inside', 'loose_without_start', 'replayed', 'scheme_mismatch', 'sent_before', 'too_many_events',
   'of_no_start', 'of_several_starts', 'too_many_open', 'touched_by_gap', 'two_sandboxes', 'unattributed', 'unnamed',
 ];
 const SETTLED = ['ok', 'created', 'incomplete', 'failed', 'stop', 'exec'];

@@ -53,7 +53,7 @@ export async function importFiles(files: readonly string[], flags: ImportFlags):
   if (files.length + (flags.journal?.length ?? 0) === 0) throw new Stop(EXIT.usage, 'Nothing to import: name a FILE, - for standard input, or --journal DIR.');
   const runtimes = await loadRuntimes();
   checkPins(runtimes, flags.runtime, flags.scheme, EXIT.usage);
-  const config = settingsOrStop({ config: flags.config, hostId: flags.hostId }, runtimes);
+  const config = await settingsOrStop({ config: flags.config, hostId: flags.hostId }, runtimes);
   const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);
   const shift = flags.shiftToNow === true ? await shiftToNow(files, flags, runtimes, host) : undefined;
   const archives = openFiles(files, flags.journal);

@@ -23,7 +23,7 @@ export function namesKept(given: readonly string[]): boolean {
 }
 
 export async function showKept(id: string | undefined, flags: ShowFlags): Promise<void> {
-  const starts = openStarts(lookingConfig({ stateDir: flags.stateDir }));
+  const starts = openStarts(await lookingConfig({ stateDir: flags.stateDir }));
   try {
     const { trace, host } = await theOne(starts, id);
     process.stdout.write(writerOf(flags.format, host)(trace));

@@ -10,7 +10,7 @@ export interface LinkFlags {
 
 /** `shimtrace link [ID]`: where a start is to be seen, one link a line, each after the name of what it opens. */
 export async function link(id: string | undefined, flags: LinkFlags): Promise<void> {
-  const config = lookingConfig({ config: flags.config, stateDir: flags.stateDir });
+  const config = await lookingConfig({ config: flags.config, stateDir: flags.stateDir });
   const starts = openStarts(config);
   try {
     const { trace } = await theOne(starts, id);

@@ -37,7 +37,7 @@ export async function openLogs(files: readonly string[], flags: LogFlags): Promi
   const runtimes = await loadRuntimes();
   checkPins(runtimes, flags.runtime, flags.scheme, EXIT.usage);
   // The same settings as the daemon's: what is shown here has the ids of what was sent.
-  const config = settingsOrStop({ config: flags.config, hostId: flags.hostId }, runtimes);
+  const config = await settingsOrStop({ config: flags.config, hostId: flags.hostId }, runtimes);
   const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);
   const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), { ...ledgerOptions(config, host), rawClock: flags.rawClock === true });
   const archives = openFiles(files);

@@ -27,7 +27,7 @@ const SLOW = '1s';
 
 /** `shimtrace ls`: the finished starts, newest first. */
 export async function ls(flags: LsFlags): Promise<void> {
-  const starts = openStarts(lookingConfig({ config: flags.config, stateDir: flags.stateDir }));
+  const starts = openStarts(await lookingConfig({ config: flags.config, stateDir: flags.stateDir }));
   try {
     const { runtime, container, failed, all } = flags;
     const since = flags.since === undefined ? undefined : momentOf(flags.since, systemClock.now());

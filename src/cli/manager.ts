@@ -36,14 +36,15 @@ export class ServiceManager {
   }
 
   /** Around reading the configuration again, which takes a moment of the event loop. Before it was ready it is not ready after. */
-  reloading(reload: () => void): void {
+  async reloading(reload: () => Promise<void>): Promise<void> {
     if (!this.#ready) return reload();
     this.#say(['RELOADING=1']);
-    reload();
-    this.#say(['READY=1']);
+    await reload();
+    if (this.#ready) this.#say(['READY=1']);
   }
 
   stopping(): void {
+    this.#ready = false;
     clearInterval(this.#beat);
     this.#say(['STOPPING=1']);
   }

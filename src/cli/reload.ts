@@ -29,9 +29,9 @@ export class Reload {
   }
 
   /** Never throws for what the file holds, or that there is none. */
-  now(): void {
+  async now(): Promise<void> {
     const { own: { log, setLevel }, watch } = this.#parts;
-    const read = this.#read();
+    const read = await this.#read();
     if (read.kind === 'wrong') {
       watch.reloadFailed();
       log('error', 'reload_failed', { text: `The configuration was not reloaded, and the one in effect stays. ${read.why}` });
@@ -47,10 +47,10 @@ export class Reload {
     if (later.length > 0) log('warn', 'reload_needs_restart', { settings: later, text: `Changed, and in effect only after a restart: ${later.join(', ')}.` });
   }
 
-  #read(): { readonly kind: 'right'; readonly config: Config; readonly settings: Settings } | { readonly kind: 'wrong'; readonly why: string } {
+  async #read(): Promise<{ readonly kind: 'right'; readonly config: Config; readonly settings: Settings } | { readonly kind: 'wrong'; readonly why: string }> {
     try {
       const { flags, runtimes, own } = this.#parts;
-      const loaded = withRules(loadSettings(flags), runtimes);
+      const loaded = withRules(await loadSettings(flags), runtimes);
       const errors = loaded.complaints.filter(({ severity }) => severity === 'error');
       if (errors.length > 0) return { kind: 'wrong', why: errors.map(oneLine).join('; ') };
       checkSources(loaded.config, runtimes);

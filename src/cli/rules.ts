@@ -1,6 +1,6 @@
 /** What rules say about runtimes, which the configuration itself does not know. */
 import type { Complaint } from '../config/complaint.ts';
-import type { Loaded } from '../config/load.ts';
+import type { Loaded } from '../config/loaded.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { ANY_PHASE, TOTAL } from '../model/alert.ts';
 import type { KnownRuntime } from './runtimes.ts';

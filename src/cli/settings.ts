@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import type { Config } from '../config/config.ts';
-import { defaults, parseConfig } from '../config/load.ts';
-import type { Loaded } from '../config/load.ts';
+import { defaults } from '../config/loaded.ts';
+import type { Loaded } from '../config/loaded.ts';
 import { formatComplaints } from '../config/message.ts';
 import { DEFAULT_CONFIG_FILE, configFile, mergeFlags } from '../config/override.ts';
 import type { Flags } from '../config/override.ts';
@@ -20,11 +20,11 @@ export interface ConfigFlags extends Flags {
 }
 
 /** The effective configuration with all its complaints, errors among them. Stops only where there is no text to read. */
-export function loadSettings(flags: ConfigFlags): Loaded & { readonly file: string | undefined } {
+export async function loadSettings(flags: ConfigFlags): Promise<Loaded & { readonly file: string | undefined }> {
   const named = configFile(flags.config, process.env);
   const file = named ?? DEFAULT_CONFIG_FILE;
   const text = readText(file, named !== undefined);
-  const loaded = text === undefined ? defaults : parseConfig(text, file, process.env);
+  const loaded = text === undefined ? defaults : (await import('../config/load.ts')).parseConfig(text, file, process.env);
   return { ...mergeFlags(loaded, flags, process.env), file: text === undefined ? undefined : file };
 }
 
@@ -38,11 +38,11 @@ export function checkSources({ sources, commands }: Config, runtimes: readonly K
 }
 
 /** The configuration, or the end: a wrong one is never half used. */
-export const settingsOrStop = (flags: ConfigFlags, runtimes: readonly KnownRuntime[]): Config => loadedOrStop(flags, runtimes).config;
+export const settingsOrStop = async (flags: ConfigFlags, runtimes: readonly KnownRuntime[]): Promise<Config> => (await loadedOrStop(flags, runtimes)).config;
 
 /** As settingsOrStop, with where each value comes from. */
-export function loadedOrStop(flags: ConfigFlags, runtimes: readonly KnownRuntime[]): Loaded {
-  const loaded = withRules(loadSettings(flags), runtimes);
+export async function loadedOrStop(flags: ConfigFlags, runtimes: readonly KnownRuntime[]): Promise<Loaded> {
+  const loaded = withRules(await loadSettings(flags), runtimes);
   const { complaints } = loaded;
   if (complaints.some((complaint) => complaint.severity === 'error')) throw new Stop(EXIT.config, formatComplaints(complaints));
   if (complaints.length > 0) process.stderr.write(`${formatComplaints(complaints)}\n`);

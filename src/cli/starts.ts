@@ -24,8 +24,8 @@ export interface Starts {
 }
 
 /** The configuration as far as these commands need it. */
-export function lookingConfig(flags: ConfigFlags): Config {
-  const { config, complaints } = loadSettings(flags);
+export async function lookingConfig(flags: ConfigFlags): Promise<Config> {
+  const { config, complaints } = await loadSettings(flags);
   if (complaints.some((complaint) => complaint.severity === 'error')) throw new Stop(EXIT.config, formatComplaints(complaints));
   return config;
 }

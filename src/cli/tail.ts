@@ -20,7 +20,7 @@ export interface TailFlags {
 
 /** `shimtrace tail`: a line for each start as it finishes, until interrupted (130) or until the daemon ends (69). Only a daemon tells them. */
 export async function tail(flags: TailFlags): Promise<ExitCode> {
-  const folder = stateFolder(lookingConfig({ config: flags.config, stateDir: flags.stateDir }), process.env);
+  const folder = stateFolder(await lookingConfig({ config: flags.config, stateDir: flags.stateDir }), process.env);
   const { ascii } = paperFor(process.stdout, process.env);
   const wanted = ({ runtime, container }: Brief): boolean =>
     (flags.runtime === undefined || runtime === flags.runtime) && (flags.container === undefined || container.startsWith(flags.container));

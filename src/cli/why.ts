@@ -19,7 +19,7 @@ export async function why(given: readonly string[], flags: WhyFlags): Promise<vo
   const { namesKept, theOne } = await import('./kept.ts');
   if (!namesKept(given)) return whyFiles(given, flags);
   const { lookingConfig, openStarts } = await import('./starts.ts');
-  const starts = openStarts(lookingConfig({ stateDir: flags.stateDir }));
+  const starts = openStarts(await lookingConfig({ stateDir: flags.stateDir }));
   try {
     const { trace, nameOf } = await theOne(starts, given[0] ?? flags.container);
     process.stdout.write(`${written(trace, flags.format, (source) => nameOf(source) ?? GONE)}\n`);

@@ -1,27 +1,16 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { YAMLError } from 'yaml';
-import { configOf, defaultConfig, defaultSettings } from './config.ts';
-import type { Chosen, Config, Settings } from './config.ts';
+import { configOf, defaultSettings } from './config.ts';
+import type { Chosen, Config } from './config.ts';
 import { checkAlerts } from './alerts.ts';
 import { checkCommands } from './commands.ts';
 import type { Complaint } from './complaint.ts';
+import { defaults } from './loaded.ts';
+import type { Loaded } from './loaded.ts';
 import { SCHEMA } from './schema.ts';
-import type { Origin } from './values.ts';
 import type { Environment } from './substitute.ts';
 import { complain, originAt, rangeOf, walkRecord } from './walk.ts';
 import type { Walk } from './walk.ts';
-
-export interface Loaded {
-  /** Defaults with everything on top that is right. */
-  readonly config: Config;
-  /** The same as `config` by path, with where each value comes from. */
-  readonly settings: Settings;
-  readonly complaints: readonly Complaint[];
-  /** Where each value of the file stands, those of lists too (`alerts[0].phase`). */
-  readonly origins: ReadonlyMap<string, Origin>;
-}
-
-export const defaults: Loaded = { config: defaultConfig, settings: defaultSettings, complaints: [], origins: new Map() };
 
 /** A configuration is some kilobytes; more is a mistake, and YAML costs time. */
 const MAX_LENGTH = 256 * 1024;

@@ -1,8 +1,8 @@
-import { eventsFault } from './commands.ts';
+import { eventsFault } from './events.ts';
 import { configOf } from './config.ts';
 import type { Chosen } from './config.ts';
 import type { Complaint } from './complaint.ts';
-import type { Loaded } from './load.ts';
+import type { Loaded } from './loaded.ts';
 import { readText } from './read.ts';
 import { settingAt, SOURCE_DEFAULTS } from './schema.ts';
 import type { Environment } from './substitute.ts';

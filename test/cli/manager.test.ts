@@ -20,21 +20,30 @@ test('READY does not pass RELOADING, however long a message takes', async () => 
     });
   const manager = new ServiceManager(tell, quiet);
   manager.ready('up', undefined);
-  manager.reloading(() => said.push('the reload'));
+  await manager.reloading(() => Promise.resolve(void said.push('the reload')));
   manager.stopping();
   for (let index = 0; index < 4; index++) {
-    await until(1_000, () => answers.length > index, () => said.join());
+    await until(10_000, () => answers.length > index, () => said.join());
     answers[index]?.();
   }
   expect(said).toEqual(['the reload', 'READY=1', 'RELOADING=1', 'READY=1', 'STOPPING=1']);
 });
 
+test('who is told to stop in the middle of a reload is not ready again', async () => {
+  const said: string[] = [];
+  const manager = new ServiceManager(([message = '']) => Promise.resolve(void said.push(message)), quiet);
+  manager.ready('up', undefined);
+  await manager.reloading(() => Promise.resolve(manager.stopping()));
+  await until(10_000, () => said.length === 3, () => said.join());
+  expect(said).toEqual(['READY=1', 'RELOADING=1', 'STOPPING=1']);
+});
+
 test('a reload before it is ready makes it no sooner ready', async () => {
   const said: string[] = [];
   const manager = new ServiceManager(([message = '']) => Promise.resolve(void said.push(message)), quiet);
-  manager.reloading(() => said.push('the reload'));
+  void manager.reloading(() => Promise.resolve(void said.push('the reload')));
   manager.ready('up', undefined);
-  await until(1_000, () => said.length === 2, () => said.join());
+  await until(10_000, () => said.length === 2, () => said.join());
   expect(said).toEqual(['the reload', 'READY=1']);
 });
 
@@ -49,7 +58,7 @@ test('a signal that hangs is not joined by others', async () => {
   let beats = 0;
   const manager = new ServiceManager(([message]) => (message === 'WATCHDOG=1' ? new Promise(() => void beats++) : Promise.resolve(undefined)), quiet);
   manager.ready('up', 1);
-  await until(2_000, () => beats > 0, () => 'no sign of life');
+  await until(10_000, () => beats > 0, () => 'no sign of life');
   await new Promise((resolve) => setImmediate(resolve));
   manager.stopping();
   expect(beats).toBe(1);
@@ -60,8 +69,8 @@ test('a systemd-notify that is missing is said once', async () => {
   const tell = tellSystemd({ NOTIFY_SOCKET: '/nowhere', PATH: '/nowhere' });
   const manager = new ServiceManager(tell, (_, event, fields) => said.push(event, fields?.['text']));
   manager.ready('up', undefined);
-  manager.reloading(() => undefined);
-  await until(5_000, () => said.length >= 2, () => 'nothing was said');
+  await manager.reloading(() => Promise.resolve());
+  await until(10_000, () => said.length >= 2, () => 'nothing was said');
   expect(await tell(['READY=1'])).toBeInstanceOf(Error);
   expect(said).toEqual(['systemd_not_told', expect.stringMatching(/^Cannot run systemd-notify \(it is not installed\).*Type=exec/)]);
 });

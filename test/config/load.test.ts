@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { defaultConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import type { Loaded } from '../../src/config/load.ts';
+import type { Loaded } from '../../src/config/loaded.ts';
 import { formatComplaint, formatComplaints } from '../../src/config/message.ts';
 import { SCHEMA } from '../../src/config/schema.ts';
 

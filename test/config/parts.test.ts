@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { describe as describeSettings } from '../../src/config/describe.ts';
-import { defaults, parseConfig } from '../../src/config/load.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { defaults } from '../../src/config/loaded.ts';
 import { formatComplaints } from '../../src/config/message.ts';
 import { configFile, mergeFlags } from '../../src/config/override.ts';
 import { SCHEMA } from '../../src/config/schema.ts';

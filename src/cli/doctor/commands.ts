@@ -1,5 +1,5 @@
 /** Whether containerd's events may be listened to, and how the commands fare whose output is followed. */
-import { ALL_EVENTS, NO_EVENTS } from '../../config/commands.ts';
+import { ALL_EVENTS, NO_EVENTS } from '../../config/events.ts';
 import { barrier, allowed, ok, problem, warning } from './check.ts';
 import type { Check, Diagnosis, Patient } from './check.ts';
 
