@@ -31,6 +31,8 @@ export interface DaemonParts {
   /** How many files are open: a new one is written down soon, so that its rotated self is known after a crash. */
   readonly openFiles: () => number;
   readonly save: (files: readonly FileRecord[], memory: unknown) => boolean;
+  /** Marks of what is about to be sent, to be noted before it is, until the next save. Called after reading, too. */
+  readonly note: (marks: readonly string[]) => void;
   /** Back-pressure on the readers. */
   readonly pause: () => void;
   /** Those who look at finished starts: told before the trace is sent, of each settled trace. */
@@ -126,7 +128,7 @@ export class Daemon {
     this.#settling = true;
     let more = false;
     try {
-      const { ledger, clock } = this.#parts;
+      const { ledger, clock, note } = this.#parts;
       const before = ledger.openEpisodes;
       // Then only what is too much is cut, and that would wait without bound.
       const unsafe = this.#failing;
@@ -136,10 +138,9 @@ export class Daemon {
       if (ledger.openEpisodes !== before) this.touch();
       // What was cut by waiting must be cut at the same place after a crash: written down before anybody sees it.
       const safe = !settled.some(({ waited }) => waited) || this.checkpoint();
-      for (const settlement of settled) {
-        if (safe || unsafe || !settlement.waited) this.#send(settlement);
-        else this.#unsent.push(settlement);
-      }
+      const goes = ({ waited }: Settlement): boolean => safe || unsafe || !waited;
+      note(settled.flatMap((one) => (goes(one) ? (one.mark ?? []) : [])));
+      for (const one of settled) if (goes(one)) this.#send(one); else this.#unsent.push(one);
       if (!safe) this.#retryLater();
       this.#tellRefused();
     } finally {

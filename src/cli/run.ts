@@ -10,6 +10,7 @@ import type { FileRecord } from '../sources/record.ts';
 import type { CommandRecord } from '../sources/command/record.ts';
 import { lockFolder } from '../sources/lock.ts';
 import type { JournalRecord } from '../sources/journal/record.ts';
+import { grown, Notes } from '../sources/notes.ts';
 import { StateFile } from '../sources/state.ts';
 import { BackEnd } from './backend.ts';
 import { systemClock } from './clock.ts';
@@ -57,7 +58,7 @@ const FLUSH_MS = 3_000;
 /** `shimtrace run`: until SIGTERM (exit 0) or SIGINT (130). */
 export async function run(flags: RunFlags): Promise<ExitCode> {
   const runtimes = await loadRuntimes();
-  const { config, settings } = loadedOrStop(flags, runtimes);
+  const { config, settings } = await loadedOrStop(flags, runtimes);
   const own = createLogger(config.log.level, config.log.format);
   const { log } = own;
   const host = describeHost(config.hostId, [...config.resource, ...environmentResource(process.env['OTEL_RESOURCE_ATTRIBUTES'])]);
@@ -68,11 +69,11 @@ export async function run(flags: RunFlags): Promise<ExitCode> {
   try {
     const patterns = places(config, runtimes, log);
     const wanted = { journals: journalsWanted(config, runtimes), commands: commandsWanted(config, process.env) };
-    const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), ledgerOptions(config, host));
+    const ledger = new Ledger(runtimes.map(({ compiled }) => compiled), { ...ledgerOptions(config, host), live: true });
     const watch = new Watch({ config, runtimes, ledger, host, log, folder });
     const reload = new Reload({ flags, runtimes, own, watch }, settings);
     const manager = new ServiceManager(tellSystemd(process.env), log);
-    process.on('SIGHUP', () => manager.reloading(() => reload.now()));
+    process.on('SIGHUP', () => void manager.reloading(() => reload.now()));
     return await follow({ watch, manager, flags, config, log, host, folder, ledger, patterns, wanted });
   } finally {
     lock.release();
@@ -98,11 +99,13 @@ async function follow(setting: Setting): Promise<ExitCode> {
   const loaded = state.load();
   if (loaded.kind === 'refused') throw new Stop(EXIT.io, problemText(loaded.problem));
   const saved = loaded.kind === 'loaded' ? loaded.state : undefined;
-  const memory = storedMemory(saved?.memory);
+  const notes = new Notes(folder, log);
+  const noted = notes.load();
+  const memory = storedMemory(saved?.memory, noted.sent);
   if (memory !== undefined) ledger.restore(memory);
   const kept = keeping({ config, folder, host, ledger, log });
-  const daemon: Daemon = newDaemon(setting, kept, state, () => ({ follower, journals, commands }));
-  const follower = newFollower(setting, daemon, saved?.files ?? [], loaded.kind === 'loaded' ? loaded.looked : undefined);
+  const daemon: Daemon = newDaemon(setting, kept, { state, notes }, () => ({ follower, journals, commands }));
+  const follower = newFollower(setting, daemon, grown(saved?.files ?? [], noted.sizes), loaded.kind === 'loaded' ? loaded.looked : undefined);
   const journals = newJournals(setting, daemon, saved?.journals ?? []);
   const commands = newCommands(setting, daemon, saved?.commands ?? []);
   const resume = (): void => [follower, journals, commands].forEach((each) => each.resume());
@@ -134,13 +137,18 @@ async function follow(setting: Setting): Promise<ExitCode> {
   return code;
 }
 
+interface Disk {
+  readonly state: StateFile;
+  readonly notes: Notes;
+}
+
 interface Readers {
   readonly follower: Follower;
   readonly journals: Journals;
   readonly commands: Commands;
 }
 
-function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, state: StateFile, readers: () => Readers): Daemon {
+function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, { state, notes }: Disk, readers: () => Readers): Daemon {
   let entries: readonly JournalRecord[] = [];
   let output: readonly CommandRecord[] = [];
   return new Daemon(
@@ -159,9 +167,12 @@ function newDaemon({ ledger, log, watch }: Setting, kept: Keeping, state: StateF
         // First the starts, then that their lines may be let go: a crash in between repeats, and loses nothing.
         kept.flush();
         const saved = state.save(files, remembered, entries, output, readers().follower.lookedAgo);
-        if (saved) readers().commands.saved();
-        return saved;
+        if (!saved) return false;
+        notes.clear();
+        readers().commands.saved();
+        return true;
       },
+      note: (marks) => notes.add(marks, readers().follower.takeGrown()),
       pause: () => Object.values(readers()).forEach((each) => each.pause()),
       finished: new Finished([...kept.observers, ...watch.observers], kept.known, log),
     },
@@ -230,9 +241,9 @@ const sourceLog = (log: Logger): ConstructorParameters<typeof Follower>[0]['log'
 function sayWhatIsWatched({ log, patterns, folder }: Setting, follower: Follower, backEnd: BackEnd, others: readonly string[]): void {
   const found = follower.status();
   for (const { glob, runtime } of patterns) {
-    const open = found.some(({ path, problem }) => path === glob && problem === undefined);
-    const magic = /[*?[]/.test(glob);
-    const note = open ? '' : magic ? ' (pattern)' : ' (not there yet: followed as soon as it appears)';
+    const file = found.find(({ path }) => path === glob);
+    const absent = /[*?[]/.test(glob) ? ' (pattern)' : ' (not there yet: followed as soon as it appears)';
+    const note = file === undefined ? absent : file.problem === undefined ? '' : ` (${file.problem.what})`;
     log('info', 'watching', { text: `Watching ${glob}${runtime === undefined ? '' : ` for ${runtime}`}${note}` });
   }
   for (const name of others) log('info', 'watching', { text: `Watching ${printable(name, 300)}` });

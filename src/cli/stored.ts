@@ -4,9 +4,15 @@ import type { StoredLines } from '../engine/snapshot.ts';
 import type { GapName } from '../model/source.ts';
 import type { StoredTombstone } from '../engine/tombstone.ts';
 
-/** The engine's part of the state file, if it is one: whoever edited it, nothing of the wrong form comes in. */
-export function storedMemory(value: unknown): StoredMemory | undefined {
-  if (typeof value !== 'object' || value === null || !('done' in value) || !('cuts' in value)) return undefined;
+/**
+ * The engine's part of the state file, if it is one: whoever edited it, nothing of the wrong form comes in.
+ * @param sent marks that came after it.
+ */
+export function storedMemory(value: unknown, sent: readonly string[]): StoredMemory | undefined {
+  if (typeof value !== 'object' || value === null || !('done' in value) || !('cuts' in value)) {
+    return sent.length === 0 ? undefined : { done: [], cuts: [], inside: [], kept: [], sent };
+  }
+  const marks: unknown = 'sent' in value ? value.sent : [];
   const inside: unknown = 'inside' in value ? value.inside : [];
   const kept: unknown = 'kept' in value ? value.kept : [];
   const gaps: unknown = 'gaps' in value ? value.gaps : [];
@@ -16,6 +22,7 @@ export function storedMemory(value: unknown): StoredMemory | undefined {
     cuts: tombstones(value.cuts),
     inside: Array.isArray(inside) ? inside.filter(isInside) : [],
     kept: Array.isArray(kept) ? kept.filter(isLines) : [],
+    sent: [...(Array.isArray(marks) ? marks.filter((mark) => typeof mark === 'string') : []), ...sent],
   };
 }
 

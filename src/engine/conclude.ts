@@ -12,9 +12,12 @@ import { fold } from './fold.ts';
 import type { Touching } from './gaps.ts';
 import { judge, nothing } from './judge.ts';
 import type { OpenEpisode } from './open.ts';
+import { otherTraceId } from './identity.ts';
 import { episodeId, rootId } from './part.ts';
 import type { Episode, Previous } from './part.ts';
 import type { Decision } from './scheme.ts';
+import { madeOf, markOf } from './sent.ts';
+import type { Resent, Sent, SentMark } from './sent.ts';
 import { extentsOf, mayContinue, withLines } from './tombstone.ts';
 import type { Tombstone } from './tombstone.ts';
 import { wholeOf } from './whole.ts';
@@ -37,6 +40,8 @@ export interface Concluded<T extends Settling> {
   readonly buried: readonly { readonly settling: T; readonly tombstone: Tombstone }[];
   /** undefined: there was nothing to tell. */
   readonly trace: Trace | undefined;
+  /** What was sent of it first. */
+  readonly mark: SentMark | undefined;
 }
 
 export interface ConcludeOptions {
@@ -61,8 +66,8 @@ interface Judged<T> {
   readonly episode: Episode;
 }
 
-/** @param group episodes of one start (or stop, or exec) as different runtimes tell it, the outermost first; or one alone. */
-export function conclude<T extends Settling>(group: readonly T[], options: ConcludeOptions, keyOf: (source: SourceId) => SourceKey): Concluded<T> {
+/** @param group episodes of one start (or stop, or exec) as different runtimes tell it, the outermost first; or one alone. @param sent what was sent before a restart. */
+export function conclude<T extends Settling>(group: readonly T[], options: ConcludeOptions, keyOf: (source: SourceId) => SourceKey, sent?: Sent): Concluded<T> {
   const counts: (readonly [string, number])[] = [];
   const judged: Judged<T>[] = [];
   for (const one of group) {
@@ -75,9 +80,14 @@ export function conclude<T extends Settling>(group: readonly T[], options: Concl
   const handed: Judged<T>[] = [];
   for (const one of judged) (one.none === undefined || (real && one.episode.rule.nothing?.runtime === undefined) ? parts : handed).push(one);
   const [lead] = parts;
-  const id = lead && idOf(lead, options.hostId);
-  const trace = lead === undefined || id === undefined ? undefined : traceOf(lead, parts, handed, id, options.exitWithin);
+  const name = lead && idOf(lead, options.hostId);
+  const undoing = parts.map((part) => undoingOf(part, options.exitWithin)).find((one) => one !== undefined);
+  const made = sent && madeOf(judged, undoing);
+  const resent = name === undefined || made === undefined ? undefined : sent?.otherThan(name, made);
+  const id = name === undefined || resent === undefined ? name : otherTraceId(name, resent.now);
+  const trace = lead === undefined || id === undefined ? undefined : traceOf(lead, { parts, handed, id, resent, undoing });
   if (trace !== undefined) {
+    if (resent !== undefined) counts.push(['sent_before', 1]);
     counts.push([trace.episode === 'start' ? `settled_${trace.outcome}` : `settled_${trace.episode}`, 1]);
     if (parts.some(({ settling: { missing } }) => missing.length > 0)) counts.push(['touched_by_gap', 1]);
   }
@@ -87,6 +97,7 @@ export function conclude<T extends Settling>(group: readonly T[], options: Concl
     counts,
     buried: judged.map((one) => ({ settling: one.settling, tombstone: bury(one, id ?? idOf(one, options.hostId), trace, keyOf) })),
     trace,
+    mark: resent?.before ?? (trace && made && markOf(trace, made)),
   };
 }
 
@@ -128,11 +139,20 @@ function judgeOne<T extends Settling>(settling: T, options: ConcludeOptions): Ju
   };
 }
 
-function traceOf<T extends Settling>(lead: Judged<T>, parts: readonly Judged<T>[], handed: readonly Judged<T>[], traceId: string, exitWithin: Duration): Trace {
+interface Gathered<T> {
+  readonly parts: readonly Judged<T>[];
+  readonly handed: readonly Judged<T>[];
+  readonly id: string;
+  readonly resent: Resent | undefined;
+  readonly undoing: Undoing | undefined;
+}
+
+function traceOf<T extends Settling>(lead: Judged<T>, { parts, handed, id, resent, undoing }: Gathered<T>): Trace {
   return fold(wholeOf({
-    traceId,
+    traceId: id,
+    resent,
     parts: parts.length === 1 ? [lead.episode] : [lead.episode, ...parts.slice(1).map(({ episode }) => episode)],
-    undoing: parts.map((part) => undoingOf(part, exitWithin)).find((one) => one !== undefined),
+    undoing,
     handed: handed.flatMap(({ events }) => events),
     handedTo: handed.map(({ episode }) => episode.rule.nothing?.runtime).find((runtime) => runtime !== undefined),
   }));

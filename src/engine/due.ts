@@ -7,11 +7,14 @@ import type { AtEnd, Frontier, Sources } from './sources.ts';
 /** Timers count whole milliseconds: what is due within the next one is due now. The wait itself is 500 of them. */
 const TIMER_MS = 1;
 
+/** When it was written that is not waited for again: whoever sent it before a restart had waited long enough, by a clock that may have been set back since. */
+export const LONG_AGO = steady(-Infinity);
+
 /** After new lines: how far the episode reaches, and when the mark it waits from was written. */
 export function look(episode: OpenEpisode, waiting: Waiting, wall: Nanos, now: Steady, sources: Sources): void {
   const { since } = episode;
   episode.evaluate(waiting);
-  if (episode.written !== undefined && episode.since === since) return;
+  if (episode.written === LONG_AGO || (episode.written !== undefined && episode.since === since)) return;
   // A line read late was written when it says; a clock that was set back since must not make it wait longer,
   const told = now - Math.max(0, between(episode.since, wall) / 1e6);
   // nor one that was set forward shorter: the line was not there when its source stood at its end.
@@ -60,3 +63,6 @@ export function wakeAt(time: Nanos, written: Steady | undefined, { behind, atEnd
 
 /** Whether sources that told this may still tell something of that moment. */
 const isOwed = (moment: Nanos, told: AtEnd['told']): boolean => told === 'nowhere' || told <= moment;
+
+/** Nobody can tell by its lines that it ended there. Of what is too much, too, but that cannot wait. */
+export const isCutByWaiting = ({ complete, kind, cut }: OpenEpisode): boolean => !complete && kind !== 'stray' && cut === undefined;

@@ -3,6 +3,7 @@ import type { Event } from './event.ts';
 import { firstLines } from './holding.ts';
 import type { Held } from './holding.ts';
 import type { Life } from './life.ts';
+import type { SentMark } from './sent.ts';
 import type { Tombstone } from './tombstone.ts';
 
 /** One episode of what was sent. */
@@ -19,6 +20,7 @@ export interface Flight extends FlyingPart {
   readonly held: readonly Held[];
   /** Lines that stand in the state file, and must until the trace is acknowledged. */
   readonly kept: readonly Event[];
+  readonly mark: SentMark | undefined;
 }
 
 const NONE: readonly never[] = [];
@@ -32,13 +34,13 @@ export class Flights {
     return this.#flights.size;
   }
 
-  add(trace: string, parts: readonly (FlyingPart & { readonly members: readonly Event[] })[]): void {
+  add(trace: string, parts: readonly (FlyingPart & { readonly members: readonly Event[] })[], mark: SentMark | undefined): void {
     const [first, ...rest] = parts;
     if (first === undefined) return;
     const events = rest.length === 0 ? first.members : parts.flatMap(({ members }) => members);
     const kept = events.some((event) => event.kept) ? events.filter((event) => event.kept) : NONE;
     const others = rest.length === 0 ? NONE : rest.map(({ life, tombstone, inside }) => ({ life, tombstone, inside }));
-    this.#flights.set(trace, { life: first.life, tombstone: first.tombstone, inside: first.inside, others, held: firstLines(events), kept });
+    this.#flights.set(trace, { life: first.life, tombstone: first.tombstone, inside: first.inside, others, held: firstLines(events), kept, mark });
   }
 
   /** Ends a flight; undefined: there is none of this trace. */

@@ -60,7 +60,7 @@ export function fold(whole: Whole): Trace {
   for (const one of made) if (one.credit === 'caller') gaps += one.end - one.start;
   const arranged = arrange(root, made);
   const failure = failureOf(whole, folded);
-  const found = findingsOf(folded, { arranged, gaps, wall: root.end, failure });
+  const found = findingsOf(folded, { arranged, gaps, wall: root.end, failure }, whole.resent);
   const details: Details = {
     id: whole.traceId,
     at,

@@ -67,7 +67,7 @@ export class Gathering {
   }
 
   /** Lines that take their turn, as far as every source has passed them. */
-  decide({ frontierOf, now, wall }: { readonly frontierOf: (runtime: CompiledRuntime) => Frontier; readonly now: Steady; readonly wall: Nanos }): void {
+  decide({ frontierOf, now, wall, look }: { readonly frontierOf: (runtime: CompiledRuntime) => Frontier; readonly now: Steady; readonly wall: Nanos; readonly look: (episode: OpenEpisode) => void }): void {
     const { options, sources, count } = this.#with;
     for (const [runtime, turns] of this.#with.lives.turns()) {
       if (turns.idle) continue;
@@ -76,7 +76,7 @@ export class Gathering {
         now,
         wall,
         patience: ({ spelling }) => patienceFor(runtime, spelling, options.patience),
-        only: (event) => this.#onlyStart(runtime, event),
+        only: (event) => this.#onlyStart(runtime, event, look),
         emit: (event, named) => {
           const reading = sources.get(event.source);
           if (!this.#isName(event.container)) count('unnamed');
@@ -88,12 +88,12 @@ export class Gathering {
   }
 
   /** The only start under way at this moment. */
-  #onlyStart(runtime: CompiledRuntime, { time }: Event): ReturnType<Deciding['only']> {
+  #onlyStart(runtime: CompiledRuntime, { time }: Event, look: (episode: OpenEpisode) => void): ReturnType<Deciding['only']> {
     let found: OpenEpisode | undefined;
     let several = this.#with.lives.turnsOf(runtime).unnamed(time) > 0;
     for (const episode of this.#with.open) {
       if (episode.rule !== runtime.start || episode.kind === 'stray' || episode.opened > time) continue;
-      if (episode.changed) episode.evaluate(this.#with.options);
+      if (episode.changed) look(episode);
       if (episode.due < time) continue;
       several ||= found !== undefined;
       found = episode;

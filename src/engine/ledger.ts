@@ -9,7 +9,7 @@ import { steady } from '../model/time.ts';
 import type { Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime } from './compile.ts';
 import { asItStands, conclude } from './conclude.ts';
-import { hasPassed, look, wakeFor } from './due.ts';
+import { hasPassed, isCutByWaiting, look, wakeFor } from './due.ts';
 import { Flights, flyingPartsOf } from './flights.ts';
 import { LineGaps } from './gaps.ts';
 import { Gathering } from './gathering.ts';
@@ -25,6 +25,7 @@ import { OpenEpisode } from './open.ts';
 import type { Waiting } from './open.ts';
 import type { Reading } from './reading.ts';
 import { Recall } from './recall.ts';
+import { Sent, textOf } from './sent.ts';
 import { Sources } from './sources.ts';
 import type { Frontier } from './sources.ts';
 import type { Proof, Taker } from './taker.ts';
@@ -47,6 +48,7 @@ export class Ledger implements Intake {
   readonly #memory = new Memory();
   readonly #gathering: Gathering;
   readonly #gaps = new LineGaps();
+  readonly #sent = new Sent();
   readonly #taker: Taker;
   readonly #recall: Recall;
   #held: Holding | undefined;
@@ -57,7 +59,7 @@ export class Ledger implements Intake {
     this.#options = options;
     this.#lives = new Lives(runtimes);
     this.#together = new Together(runtimes, this.#lives);
-    this.#sources = new Sources(runtimes.flatMap((runtime) => runtime.sources), options.shift);
+    this.#sources = new Sources(runtimes.flatMap((runtime) => runtime.sources), options);
     this.#waiting = { settle: options.settle, patience: options.patience, exitWithin: options.exitWithin };
     const count = (name: Count): void => this.#count(name);
     const moved = (from: Life, into: Life): void => {
@@ -65,7 +67,7 @@ export class Ledger implements Intake {
       this.#flights.moved(from, into);
     };
     this.#gathering = new Gathering({ lives: this.#lives, sources: this.#sources, open: this.#open, options, count, moved });
-    this.#recall = new Recall({ runtimes, options, sources: this.#sources, lives: this.#lives, open: this.#open, flights: this.#flights, memory: this.#memory, gaps: this.#gaps });
+    this.#recall = new Recall({ runtimes, options, sources: this.#sources, lives: this.#lives, open: this.#open, flights: this.#flights, memory: this.#memory, gaps: this.#gaps, sent: this.#sent });
     this.#taker = {
       line: (event, named, runtime, from) => this.#gathering.line(event, named, runtime, from),
       gap: (gap, proof, { info: { key } }) => this.#gap(key, gap, proof),
@@ -145,9 +147,10 @@ export class Ledger implements Intake {
     const frontierOf = this.#frontiers(wall);
     const settled: Settlement[] = [];
     this.unsettled = 0;
-    this.#gathering.decide({ frontierOf, now, wall });
+    const see = (episode: OpenEpisode): void => this.#see(episode, wall, now);
+    this.#gathering.decide({ frontierOf, now, wall, look: see });
     const due = (episode: OpenEpisode): boolean => {
-      if (episode.changed) look(episode, this.#waiting, wall, now, this.#sources);
+      if (episode.changed) see(episode);
       return episode.cut !== undefined || (hasPassed(episode, frontierOf(episode.runtime), now) && !this.#gathering.awaits(episode));
     };
     for (const episode of this.#open) {
@@ -181,10 +184,20 @@ export class Ledger implements Intake {
   #frontiers(wall: Nanos): (runtime: CompiledRuntime) => Frontier {
     const known = new Map<CompiledRuntime, Frontier>();
     return (runtime) => {
-      const frontier = known.get(runtime) ?? this.#sources.frontier(this.#together.kin(runtime), wall, this.#options.lateness);
+      const frontier = known.get(runtime) ?? this.#sources.frontier(this.#together.kin(runtime), wall);
       known.set(runtime, frontier);
       return frontier;
     };
+  }
+
+  #see(episode: OpenEpisode, wall: Nanos, now: Steady): void {
+    this.#respectCut(episode, this.#lives.existing(episode.runtime, episode.subject));
+    look(episode, this.#waiting, wall, now, this.#sources);
+  }
+
+  #respectCut(episode: OpenEpisode, life: Life | undefined): void {
+    const late = life?.respectCut(episode, (source) => this.#sources.keyOf(source)) ?? 0;
+    if (late > 0) this.#count('late', late);
   }
 
   #settle(group: readonly OpenEpisode[], due: (one: OpenEpisode) => boolean): Settlement | undefined {
@@ -196,17 +209,20 @@ export class Ledger implements Intake {
       const life = this.#lives.of(episode.runtime, episode.subject);
       if (life === undefined) return [];
       life.close(episode);
+      // Lines that bound nothing come in unseen.
+      this.#respectCut(episode, life);
       const { members, rest } = episode.split(episode.rule.rule.settle ?? this.#options.settle, due(episode) ? undefined : most);
       return [{ episode, members, rest, life, alone: life.aloneAt(episode), missing: this.#gaps.touching(episode, members, keyOf) }];
     });
-    const { counts, buried, trace } = conclude(settling, this.#options, keyOf);
+    const { counts, buried, trace, mark } = conclude(settling, this.#options, keyOf, this.#options.live === true ? this.#sent : undefined);
     for (const [name, by] of counts) this.#count(name, by);
     for (const { settling: { life }, tombstone } of buried) life.bury(tombstone);
     if (trace === undefined) for (const { settling: { life }, tombstone } of buried) this.#keep(life, tombstone);
-    else this.#flights.add(trace.id, buried.map(({ settling: { episode, members, life }, tombstone }) => ({ life, tombstone, members, inside: episode.kind === 'inside' })));
+    else this.#flights.add(trace.id, buried.map(({ settling: { episode, members, life }, tombstone }) => ({ life, tombstone, members, inside: episode.kind === 'inside' })), mark);
+    if (mark !== undefined) this.#sent.forget(mark.trace);
     for (const { rest, episode: { subject, runtime } } of settling) this.#gathering.again(rest, subject, runtime);
     for (const { life } of settling) this.#lives.tidy(life);
-    return trace && { trace, waited: buried.some(({ tombstone }) => tombstone.waited && tombstone.outcome !== 'nothing') };
+    return trace && { trace, mark: mark && textOf(mark), waited: buried.some(({ tombstone }) => tombstone.waited && tombstone.outcome !== 'nothing') };
   }
 
   #keep(life: Life, tombstone: Tombstone): void {
@@ -280,6 +296,3 @@ export class Ledger implements Intake {
     return this.#sources.verdicts();
   }
 }
-
-/** Nobody can tell by its lines that it ended there. Of what is too much, too, but that cannot wait. */
-const isCutByWaiting = ({ complete, kind, cut }: OpenEpisode): boolean => !complete && kind !== 'stray' && cut === undefined;

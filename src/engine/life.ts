@@ -1,14 +1,15 @@
 /** The life of one sandbox or container: its episodes under way and what is remembered of those that are settled. */
 import type { EpisodeName } from '../model/runtime.ts';
-import type { SourceKey } from '../model/source.ts';
+import type { SourceId, SourceKey } from '../model/source.ts';
 import type { Duration, Nanos } from '../model/time.ts';
 import type { CompiledEpisode, CompiledRuntime } from './compile.ts';
+import { LONG_AGO } from './due.ts';
 import type { Event } from './event.ts';
 import { beginningMissing, continues, goesOn, homeOf, sameOpener } from './home.ts';
 import type { Reading } from './reading.ts';
 import { OpenEpisode } from './open.ts';
 import type { EpisodeKind } from './open.ts';
-import { covers, mayContinue, took } from './tombstone.ts';
+import { covers, hasAll, mayContinue, took } from './tombstone.ts';
 import type { Tombstone } from './tombstone.ts';
 
 /** Where a line went: into an episode (which may have swallowed others), or nowhere, counted by name. */
@@ -86,18 +87,18 @@ export class Life {
     const settled = this.#settled.find((tombstone) => tombstone.opened === event.time && tombstone.container === container);
     if (settled !== undefined) return counted(covers(settled.extents, source, event.offset) ? 'replayed' : 'duplicate');
     const known = this.#open.find((episode) => episode.kind === 'start' && episode.rule === rule && sameOpener(episode, event, container));
-    if (known !== undefined) return this.#add(known, event, source);
+    if (known !== undefined) return this.#add(known, event);
     if (this.runtime.keyed) {
       if (this.#isLate(event)) this.disordered = true;
       const before = this.#settledBefore(event, rule.name);
       if (before !== undefined && event.time <= before.until) return counted(covers(before.extents, source, event.offset) ? 'replayed' : 'late');
       const under = goesOn(this.#open, rule, event, container);
-      if (under !== undefined) return this.#extend(under, event, source);
+      if (under !== undefined) return this.#extend(under, event);
     }
     const episode = new OpenEpisode(rule, this, container, 'start', event.time);
     const absorbed = this.#makeRoom(episode);
     this.#insert(episode);
-    return this.#add(episode, event, source, absorbed);
+    return this.#add(episode, event, absorbed);
   }
 
   /** What opens one episode may show that another has come to nothing, and then stands in both. */
@@ -140,21 +141,21 @@ export class Life {
       const home = homeOf(this.runtime, this.#open, event);
       // One episode under way takes whatever comes, in any order.
       if (this.#isLate(event) && (home === undefined || this.#open.length > 1)) this.disordered = true;
-      if (home !== undefined) return this.#add(home, event, source);
+      if (home !== undefined) return this.#add(home, event);
     }
     const episode = this.runtime.keyed ? undefined : this.#latest(event.time);
     const settled = this.#settledBefore(event);
-    if (episode !== undefined && (settled === undefined || episode.opened >= settled.opened)) return this.#add(episode, event, source);
+    if (episode !== undefined && (settled === undefined || episode.opened >= settled.opened)) return this.#add(episode, event);
     if (settled !== undefined) {
       const found = this.#afterwards(settled, event, source);
       if (found !== undefined) return found;
     }
     const lost = this.runtime.keyed ? beginningMissing(this.runtime, event) : undefined;
-    if (lost !== undefined) return this.#begin(lost, 'inside', event, source);
+    if (lost !== undefined) return this.#begin(lost, 'inside', event);
     const orphan = this.#open.find((other) => other.kind === 'stray' || (other.kind === 'inside' && (!this.runtime.keyed || other.container === event.container)));
-    if (orphan !== undefined) return this.#extend(orphan, event, source);
+    if (orphan !== undefined) return this.#extend(orphan, event);
     const inside = reading.beginsInside(event.time, patience) || this.#inside.includes(event.time);
-    return this.#begin(this.runtime.start, inside && (!this.runtime.keyed || continues(this.runtime, event)) ? 'inside' : 'stray', event, source);
+    return this.#begin(this.runtime.start, inside && (!this.runtime.keyed || continues(this.runtime, event)) ? 'inside' : 'stray', event);
   }
 
   /** The latest settled episode that the line may be late for; an opener (`kind`) is late for those that it could have opened: a task starts again while its stop goes on. */
@@ -178,34 +179,31 @@ export class Life {
       if (!continues(this.runtime, event) || !mayContinue(settled)) return counted('after_end');
     } else if (event.spelling.loose || !mayContinue(settled)) return counted('after_end');
     const under = this.#open.find((other) => other.previous === settled);
-    if (under !== undefined) return this.#extend(under, event, source);
-    return this.#begin(this.runtime.start, 'continuation', event, source, settled);
+    if (under !== undefined) return this.#extend(under, event);
+    return this.#begin(this.runtime.start, 'continuation', event, settled);
   }
 
-  #begin(rule: CompiledEpisode, kind: EpisodeKind, event: Event, source: SourceKey, previous?: Tombstone): Found {
+  #begin(rule: CompiledEpisode, kind: EpisodeKind, event: Event, previous?: Tombstone): Found {
     const episode = new OpenEpisode(rule, this, event.container ?? this.subject, kind, event.time);
     episode.previous = previous;
     this.#insert(episode);
-    return this.#add(episode, event, source);
+    return this.#add(episode, event);
   }
 
   /** An earlier line of an episode: it begins there. */
-  #extend(episode: OpenEpisode, event: Event, source: SourceKey): Found {
+  #extend(episode: OpenEpisode, event: Event): Found {
     if (event.time < episode.opened) {
       this.close(episode);
       episode.opened = event.time;
       episode.changed = true;
       this.#insert(episode);
     }
-    return this.#add(episode, event, source);
+    return this.#add(episode, event);
   }
 
-  #add(episode: OpenEpisode, event: Event, source: SourceKey, absorbed: readonly OpenEpisode[] = NONE): Found {
-    if (this.#cuts.length > 0) {
-      const cut = this.#cuts.find((tombstone) => tombstone.opened === episode.opened && tombstone.container === episode.container);
-      if (cut !== undefined && event.time <= cut.until && !covers(cut.extents, source, event.offset)) return counted('late');
-    }
+  #add(episode: OpenEpisode, event: Event, absorbed: readonly OpenEpisode[] = NONE): Found {
     if (!episode.add(event)) return counted('duplicate');
+    if (this.#cuts.length > 0) episode.changed = true; // it may be the last line that it had before the restart
     return absorbed.length === 0 ? episode.taken : { kind: 'taken', episode, absorbed };
   }
 
@@ -256,5 +254,18 @@ export class Life {
 
   cutAgain(tombstone: Tombstone): void {
     this.#cuts.push(tombstone);
+  }
+
+  /**
+   * Leaves out of an episode that was cut before a restart what came later than that; with all its lines there it need not wait again. Asked before
+   * it is evaluated: whichever way a line got in.
+   * @returns how many lines are left out.
+   */
+  respectCut(episode: OpenEpisode, keyOf: (source: SourceId) => SourceKey): number {
+    const cut = this.#cuts.find((tombstone) => tombstone.opened === episode.opened && tombstone.container === episode.container);
+    if (cut === undefined) return 0;
+    const late = episode.leaveOut((event) => event.time <= cut.until && !covers(cut.extents, keyOf(event.source), event.offset));
+    if (hasAll(cut.extents, episode.events, keyOf)) episode.written = LONG_AGO;
+    return late;
   }
 }

@@ -22,6 +22,8 @@ const STORED_DONE = 400;
 const STORED_NEEDED = 1_000;
 /** As above of those in more than one file. Without it one file would be read again and not the other, and another content be sent. */
 const STORED_SPLIT = 1_000;
+/** Cuts of a process before this one whose lines were not read again yet: known until their start is settled again and taken. */
+const STORED_CUTS = 300;
 /** A create that rests longer than so many others is continued by a start without a link. */
 const STORED_UNFINISHED = 500;
 
@@ -34,6 +36,8 @@ export interface StoredMemory {
   readonly inside: readonly StoredInside[];
   /** Lines that may be missing while these were under way; undefined: written before there were any. */
   readonly gaps?: readonly StoredGap[];
+  /** Marks of what is on its way (sent.ts); undefined: written before there were any. */
+  readonly sent?: readonly string[];
   /** Lines that no source needs to give again. */
   readonly kept: readonly StoredLines[];
 }
@@ -68,7 +72,17 @@ export class Memory {
   add(life: Life, tombstone: Tombstone): Life[] {
     const [list, most] = mayContinue(tombstone) ? [this.#unfinished, MOST_UNFINISHED] : tombstone.extents.length > 1 ? [this.#split, MOST_SPLIT] : [this.#done, MOST_DONE];
     list.add({ life, tombstone });
+    this.#forgetCut(life, tombstone);
     return list.size > most ? this.#dropOldest(list) : [];
+  }
+
+  /** It was cut there again, and taken. */
+  #forgetCut(life: Life, { opened, container }: Tombstone): void {
+    for (const entry of this.#cuts) {
+      if (entry.life !== life || entry.tombstone.opened !== opened || entry.tombstone.container !== container) continue;
+      this.#cuts.delete(entry);
+      life.exhume(entry.tombstone);
+    }
   }
 
   /** A life became part of another. */
@@ -101,7 +115,7 @@ export class Memory {
     const torn = split.filter(needed);
     const kept = [...new Set([...torn.slice(-STORED_SPLIT), ...split.slice(-STORED_DONE), ...replayed.slice(-STORED_NEEDED), ...done.slice(-STORED_DONE)])];
     const unfinished = tombstonesOf(this.#unfinished).filter((tombstone, at, all) => at >= all.length - STORED_UNFINISHED || needed(tombstone)).slice(-STORED_NEEDED);
-    const cuts = tombstonesOf(this.#cuts).filter(needed);
+    const cuts = tombstonesOf(this.#cuts).filter((tombstone, at, all) => at >= all.length - STORED_CUTS || needed(tombstone));
     return {
       done: [...unfinished, ...kept].map(store),
       cuts: [...flying.filter((tombstone) => tombstone.waited), ...cuts].map(store),

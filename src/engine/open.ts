@@ -154,6 +154,15 @@ export class OpenEpisode {
     return given;
   }
 
+  /** Gives up these, unless none would be left. @returns how many they are. */
+  leaveOut(goes: (event: Event) => boolean): number {
+    const left = this.events.filter((event) => !goes(event));
+    const gone = this.events.length - left.length;
+    if (gone === 0 || left.length === 0) return 0;
+    this.#keep(left);
+    return gone;
+  }
+
   #keep(events: Event[]): void {
     this.events = [];
     this.#handles = BEGUN;

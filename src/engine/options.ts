@@ -17,6 +17,11 @@ export interface LedgerOptions {
   readonly keepBeyond: number;
   /** Added to the time of every line, by the user's explicit wish; the trace says so. */
   readonly shift?: bigint;
+  /**
+   * A daemon's: more sources may come at any time; and what is handed out is sent, after a crash perhaps once more, so it is marked what it was
+   * made of (`Settlement.mark`).
+   */
+  readonly live?: boolean;
   /** Times of a guest as the guest tells them, by the user's explicit wish. */
   readonly rawClock?: boolean;
 }
@@ -33,11 +38,13 @@ export const LEDGER_DEFAULTS: Omit<LedgerOptions, 'hostId'> = {
 /** A settled episode. `waited`: settled by waiting; its cut must be on disk before it is sent (`Ledger.remember`). */
 export interface Settlement {
   readonly trace: Trace;
+  /** What it was made of: to be on disk before it is sent, and handed to `restore` until a state that was saved later is. */
+  readonly mark: string | undefined;
   readonly waited: boolean;
 }
 
 /** What the ledger counts beside the verdicts of its sources. Every loss has a name here. */
 export type Count =
   | 'duplicate' | 'late' | 'replayed' | 'after_end' | 'loose_without_start' | 'handed-to-runc'
-  | 'too_many_events' | 'too_many_open' | 'scheme_mismatch' | 'log_begins_inside'
+  | 'too_many_events' | 'too_many_open' | 'scheme_mismatch' | 'sent_before' | 'log_begins_inside'
   | 'settled_ok' | 'settled_created' | 'settled_incomplete' | (string & {});

@@ -13,6 +13,7 @@ import type { Memory, StoredMemory } from './memory.ts';
 import type { OpenEpisode } from './open.ts';
 import type { LedgerOptions } from './options.ts';
 import { chooseKept, readKept, storeLines } from './snapshot.ts';
+import type { Sent } from './sent.ts';
 import type { Sources } from './sources.ts';
 
 export interface RecallSettings {
@@ -24,6 +25,7 @@ export interface RecallSettings {
   readonly flights: Flights;
   readonly memory: Memory;
   readonly gaps: LineGaps;
+  readonly sent: Sent;
 }
 
 export class Recall {
@@ -37,7 +39,7 @@ export class Recall {
 
   /** @param holding what the sources were asked to hold before this. */
   store(holding: Holding): StoredMemory {
-    const { sources, open, flights, memory, gaps, options } = this.#settings;
+    const { sources, open, flights, memory, gaps, sent, options } = this.#settings;
     const held = new Map<string, number>();
     for (const [source, { from }] of holding) if (from !== undefined) held.set(sources.keyOf(source), from);
     const flying = flights.all();
@@ -47,7 +49,8 @@ export class Recall {
     const { needed, ...stored } = memory.store(flown, (source) => held.get(source));
     const kept = [...[...open].flatMap(({ events }) => events.filter((event) => event.kept)), ...flying.flatMap((flight) => flight.kept)];
     this.#keeping = needed > options.keepBeyond ? chooseKept(open, kept) : [];
-    return { ...stored, gaps: gaps.store([...open, ...flown]), inside: insides, kept: storeLines([...kept, ...this.#keeping], (source) => sources.infoOf(source)) };
+    const marks = flying.flatMap(({ mark }) => (mark === undefined ? [] : [mark]));
+    return { ...stored, sent: sent.store(marks), gaps: gaps.store([...open, ...flown]), inside: insides, kept: storeLines([...kept, ...this.#keeping], (source) => sources.infoOf(source)) };
   }
 
   /** What `store` gave last is on disk. */
@@ -58,7 +61,9 @@ export class Recall {
 
   /** @param intake takes the lines that no source will tell again. */
   restore(stored: StoredMemory, intake: Intake): void {
-    const { gaps, runtimes, memory, lives } = this.#settings;
+    const { gaps, runtimes, memory, lives, sent } = this.#settings;
+    sent.restore(stored.sent ?? []);
+    for (const { traceId } of stored.done) sent.forget(traceId);
     gaps.restore(stored.gaps ?? [], sourceKey);
     const named = new Map(runtimes.map((runtime) => [runtime.name, runtime]));
     memory.restore(stored, (name, container) => {

@@ -4,6 +4,7 @@ import type { SourceId, SourceInfo, SourceKey } from '../model/source.ts';
 import { after, MILLISECOND, nanos, steady } from '../model/time.ts';
 import type { Duration, Nanos, Steady } from '../model/time.ts';
 import type { CompiledRuntime, CompiledSource } from './compile.ts';
+import type { LedgerOptions } from './options.ts';
 import { Reading } from './reading.ts';
 import type { Taker } from './taker.ts';
 import { addVerdicts, newVerdicts } from './verdicts.ts';
@@ -50,12 +51,16 @@ export class Sources {
   readonly #rules: readonly CompiledSource[];
   readonly #around: readonly CompiledRuntime[];
   readonly #shift: bigint | undefined;
+  readonly #lateness: Duration;
+  readonly #live: boolean;
   #next = 0;
 
-  constructor(rules: readonly CompiledSource[], shift: bigint | undefined) {
+  constructor(rules: readonly CompiledSource[], { shift, lateness, live }: Pick<LedgerOptions, 'shift' | 'lateness' | 'live'>) {
     this.#rules = rules;
     this.#around = [...new Set(rules.map(({ runtime }) => runtime))].filter(({ around }) => around);
     this.#shift = shift;
+    this.#lateness = lateness;
+    this.#live = live === true;
   }
 
   begin(info: SourceInfo, taker: Taker): SourceId {
@@ -137,14 +142,13 @@ export class Sources {
     return false;
   }
 
-  /** @param usual how late lines of those may be that say nothing of it. */
-  frontier(runtimes: readonly CompiledRuntime[], wall: Nanos, usual: Duration): Frontier {
+  frontier(runtimes: readonly CompiledRuntime[], wall: Nanos): Frontier {
     const come = after(wall, TICK);
     let behind: Told | undefined;
     const atEnd = new Map<Duration, AtEnd>();
     for (const { standing, stirred, ended, reading } of this.#open.values()) {
       if (standing === 'ended' || !runtimes.some((runtime) => reading.mayHold(runtime))) continue;
-      const { lateness = usual } = reading.info;
+      const { lateness = this.#lateness } = reading.info;
       const told = sureOf(standsAt(reading, come), lateness);
       if (standing === 'behind') behind = earlier(behind, told);
       else {
@@ -153,6 +157,8 @@ export class Sources {
         atEnd.set(lateness, { told: earlier(known?.told, told), until });
       }
     }
+    // A log that is not there yet, or not any more, may begin now: it stands at its end as one that is empty.
+    if (this.#live && behind === undefined && atEnd.size === 0) atEnd.set(this.#lateness, { told: 'nowhere', until: undefined });
     return { behind, atEnd };
   }
 

@@ -175,10 +175,12 @@ function eventsOf(details: Details, draft: Draft, at: number): SpanEvent[] {
   return events.sort((a, b) => a.offset - b.offset);
 }
 
-function linkBack({ whole: { parts } }: Details): Link[] {
+function linkBack({ whole: { parts, resent } }: Details): Link[] {
   const previous = parts.find((part) => part.previous !== undefined)?.previous;
-  if (previous === undefined) return [];
-  return [{ traceId: previous.traceId, spanId: previous.rootId, attributes: [['shimtrace.link', previous.why]] }];
+  const links: Link[] = [];
+  if (previous !== undefined) links.push({ traceId: previous.traceId, spanId: previous.rootId, attributes: [['shimtrace.link', previous.why]] });
+  if (resent !== undefined) links.push({ traceId: resent.before.trace, spanId: resent.before.root, attributes: [['shimtrace.link', 'sent_before']] });
+  return links;
 }
 
 function linkCause(details: Details, draft: Draft): Link[] {

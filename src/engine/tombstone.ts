@@ -74,6 +74,10 @@ export function extentsOf(events: readonly Event[], keyOf: (source: SourceId) =>
 export const covers = (extents: readonly Extent[], source: SourceKey, offset: number): boolean =>
   extents.some((extent) => extent.source === source && offset >= extent.from && offset <= extent.to);
 
+/** Whether first and last line of each are there: each source gives its lines in their order, and so all that lie between. */
+export const hasAll = (extents: readonly Extent[], events: readonly Event[], keyOf: (source: SourceId) => SourceKey): boolean =>
+  extents.every(({ source, from, to }) => [from, to].every((end) => events.some(({ source: id, offset }) => offset === end && keyOf(id) === source)));
+
 /** The same extents, with the lines that might as well have been another's. */
 export const withLines = (extents: readonly Extent[], events: readonly Event[], keyOf: (source: SourceId) => SourceKey): Extent[] =>
   extents.map((extent) => ({

@@ -8,6 +8,7 @@ import type { Event } from './event.ts';
 import { failureText, reasonOf } from './failure.ts';
 import type { Placed } from './groups.ts';
 import type { Episode, FoldedPart } from './part.ts';
+import type { Resent } from './sent.ts';
 
 /** A task that exited as soon as it had started. */
 export interface Undoing {
@@ -19,7 +20,7 @@ export interface Undoing {
 
 /** One start, as all runtimes tell it that have lines of it. */
 export interface Whole {
-  /** `episodeId` of the first event of the first part. */
+  /** `episodeId` of the first event of the first part; where that was sent with other lines, `otherTraceId` of it. */
   readonly traceId: string;
   /** At least one; the outermost first: it names the root. */
   readonly parts: readonly [Episode, ...Episode[]];
@@ -32,6 +33,8 @@ export interface Whole {
   readonly undoing: Undoing | undefined;
   /** Lines of a runtime that handed this start over to another. */
   readonly handed: readonly Event[];
+  /** It was sent before, made of other lines. */
+  readonly resent: Resent | undefined;
 }
 
 interface Given {
@@ -41,16 +44,17 @@ interface Given {
   readonly handed: readonly Event[];
   /** Whose start it is, by the word of a runtime that handed it over. */
   readonly handedTo: string | undefined;
+  readonly resent: Resent | undefined;
 }
 
-export function wholeOf({ traceId, parts, undoing, handed, handedTo }: Given): Whole {
+export function wholeOf({ traceId, parts, undoing, handed, handedTo, resent }: Given): Whole {
   const core = parts.findLast(({ runtime }) => !runtime.around) ?? parts.at(-1) ?? parts[0];
   // The innermost knows best why; of what goes on around it, who asked for it was told.
   const isFailed = ({ outcome }: Episode): boolean => outcome === 'failed';
   const failed = parts.findLast((part) => !part.runtime.around && isFailed(part)) ?? parts.find(isFailed);
   const telling = failed ?? core;
   const outcome = undoing !== undefined && telling.outcome === 'ok' ? 'failed' : telling.outcome;
-  return { traceId, parts, core, outcome, telling, runtime: handedTo !== undefined && core.runtime.around ? handedTo : runtimeOf(core, parts), undoing, handed };
+  return { traceId, parts, core, outcome, telling, runtime: handedTo !== undefined && core.runtime.around ? handedTo : runtimeOf(core, parts), undoing, handed, resent };
 }
 
 /** A start of which only what goes on around it was told is named after what the lines say runs inside. */

@@ -1,7 +1,9 @@
+import { fstatSync } from 'node:fs';
 import type { Intake, SourceId, SourceInfo, SourceKey } from '../model/source.ts';
 import type { Nanos } from '../model/time.ts';
 import { digest, GUARD_BYTES, HEAD_BYTES, readAt } from './identity.ts';
 import type { FileId, Fingerprint } from './identity.ts';
+import { NEWLINE } from './lines.ts';
 import type { FileRecord } from './record.ts';
 
 /** Where reading of a content begins. `head` and `frontier` are the bytes that prove it, already read. */
@@ -15,6 +17,23 @@ export const FROM_ZERO: StartingPoint = { offset: 0, head: Buffer.alloc(0), fron
 
 /** The beginning of an open file: its first bytes are noted before they are read, so that it is known from the start. */
 export const startAtZero = (fd: number): StartingPoint => ({ ...FROM_ZERO, head: readAt(fd, 0, HEAD_BYTES) });
+
+/** That offset of an open file, with what proves it. */
+export function startAt(fd: number, offset: number, headLength: number): StartingPoint {
+  const overlap = Math.min(GUARD_BYTES, offset);
+  return { offset, head: readAt(fd, 0, headLength), frontier: readAt(fd, offset - overlap, overlap) };
+}
+
+/** Behind the last whole line that is in the file now. */
+export function startAtEnd(fd: number): StartingPoint {
+  const step = 64 << 10;
+  for (let end = fstatSync(fd).size; end > 0; end -= Math.min(step, end)) {
+    const from = Math.max(0, end - step);
+    const newline = readAt(fd, from, end - from).lastIndexOf(NEWLINE);
+    if (newline >= 0) return startAt(fd, from + newline + 1, HEAD_BYTES);
+  }
+  return startAtZero(fd);
+}
 
 /**
  * One generation of a file's bytes, from its first byte until it is truncated, deleted or rotated away: the unit that has

@@ -4,11 +4,10 @@ import { sourceKey } from '../model/source.ts';
 import type { Intake, SourceKey } from '../model/source.ts';
 import { nanos } from '../model/time.ts';
 import type { Nanos } from '../model/time.ts';
-import { Content, FROM_ZERO, startAtZero } from './content.ts';
+import { Content, FROM_ZERO, startAt } from './content.ts';
 import type { StartingPoint } from './content.ts';
-import { GUARD_BYTES, HEAD_BYTES, holds, readAt } from './identity.ts';
+import { HEAD_BYTES, holds, readAt } from './identity.ts';
 import type { FileId, Fingerprint } from './identity.ts';
-import { NEWLINE } from './lines.ts';
 import type { FollowPattern } from './pattern.ts';
 import { isSpent } from './record.ts';
 import type { FileRecord } from './record.ts';
@@ -39,6 +38,8 @@ export interface Newest {
   readonly id: FileId;
   readonly mtime: bigint;
   readonly born?: bigint | undefined;
+  /** As in its record. */
+  readonly lost?: boolean;
 }
 
 /** Ways in which bytes are lost before they are read. */
@@ -60,6 +61,8 @@ export class Contents {
   readonly pending = new Map<SourceKey, FileRecord>();
   readonly counters = { lost: 0, lost_bytes: 0 };
   readonly #open = new Set<Content>();
+  /** Something was read of them since `takeGrown`. */
+  readonly #grown = new Set<Content>();
   /** They get no line any more, but something of them is pinned, or they are the newest of their chain. */
   #ended: Content[] = [];
   readonly #chains = new Map<string, Newest>();
@@ -198,12 +201,34 @@ export class Contents {
     for (const chain of chainsOf(record)) if (this.#chains.get(chain)?.key === record.key) this.#chains.set(chain, record);
   }
 
+  /**
+   * The file of the last run's record is nowhere to be found. It is remembered like one that was read to its end, so that what came to its path
+   * since is known as later, whatever became of that; and if it turns up again, it is read on.
+   */
+  gone(record: FileRecord): void {
+    const { path, offset, size } = record;
+    this.#replace({ ...record, ended: true, size: offset, ...(offset < size && { lost: true }) });
+    this.lose('lost_while_down', path, offset, size);
+  }
+
   /** Bytes that were there and were not (all) delivered cannot be found: said and counted, never silent. */
   lose(event: Loss, path: string, from: number, to: number): void {
     if (from >= to) return;
     this.counters.lost += 1;
     this.counters.lost_bytes += to - from;
     this.#log('error', event, { path, from, to, bytes: to - from, todo: ADVICE[event] });
+  }
+
+  /** Something was read of it. */
+  grew(content: Content): void {
+    this.#grown.add(content);
+  }
+
+  /** How large those are of which something was read since the last call. */
+  takeGrown(): [SourceKey, number][] {
+    const grown = [...this.#grown].map((content): [SourceKey, number] => [content.key, Math.max(content.size, content.scanned)]);
+    this.#grown.clear();
+    return grown;
   }
 
   /** Contents that may still lie in some file, known by their bytes. */
@@ -259,19 +284,3 @@ export class Contents {
 const chainsOf = ({ path, via }: Content | FileRecord): string[] => (via === undefined ? [family(path)] : [family(via), family(path)]);
 
 const fileOf = (id: FileId): string => `${id.dev}:${id.ino}:${id.birth}`;
-
-function startAt(fd: number, offset: number, headLength: number): StartingPoint {
-  const overlap = Math.min(GUARD_BYTES, offset);
-  return { offset, head: readAt(fd, 0, headLength), frontier: readAt(fd, offset - overlap, overlap) };
-}
-
-/** Behind the last whole line that is in the file now. */
-export function startAtEnd(fd: number): StartingPoint {
-  const step = 64 << 10;
-  for (let end = fstatSync(fd).size; end > 0; end -= Math.min(step, end)) {
-    const from = Math.max(0, end - step);
-    const newline = readAt(fd, from, end - from).lastIndexOf(NEWLINE);
-    if (newline >= 0) return startAt(fd, from + newline + 1, HEAD_BYTES);
-  }
-  return startAtZero(fd);
-}

@@ -4,8 +4,7 @@ import type { Content } from './content.ts';
 import type { Contents } from './contents.ts';
 import { drain } from './drain.ts';
 import type { Drained } from './drain.ts';
-import { sameFile } from './identity.ts';
-import type { FileId, Fingerprint } from './identity.ts';
+import type { Fingerprint } from './identity.ts';
 import type { Log } from './report.ts';
 import type { Found } from './siblings.ts';
 
@@ -31,11 +30,6 @@ export class Drains {
 
   constructor(settings: DrainsSettings) {
     this.#settings = settings;
-  }
-
-  /** The content is being read that lay in this file before it was compressed. Its inode may be another file's by now. */
-  reads(id: FileId): boolean {
-    return [...this.active].some(({ content }) => sameFile(content.id, id));
   }
 
   /** Reads the rest of the content out of the first of these files that holds it. Owns the files. */

@@ -1,4 +1,4 @@
-import type { Clock, Intake } from '../model/source.ts';
+import type { Clock, Intake, SourceKey } from '../model/source.ts';
 import { steady } from '../model/time.ts';
 import type { Steady } from '../model/time.ts';
 import type { FirstSight } from './contents.ts';
@@ -15,6 +15,7 @@ import type { Log } from './report.ts';
 import { Scout } from './scout.ts';
 import { statusOf } from './status.ts';
 import type { FileStatus } from './status.ts';
+import { Stirring } from './stirring.ts';
 import { systemWakes } from './wakes.ts';
 import type { WakeSource } from './wakes.ts';
 
@@ -71,8 +72,6 @@ const ALERT_MS = 30_000;
 const ADMIT_GAP_MS = 150;
 /** Sweeps take at most this share of the time, however many files there are. */
 const SWEEP_SHARE = 1 / 10;
-/** A folder in which much happens is searched at most this often. */
-const SEARCH_GAP_MS = 50;
 
 /**
  * Follows files over rotation, truncation and restart and hands every whole line to the intake once. Watches only wake it;
@@ -86,10 +85,9 @@ export class Follower {
   readonly #scout: Scout;
   readonly #finder: Finder;
   readonly #wakes: WakeSource;
+  readonly #stirring: Stirring;
   #sweep: NodeJS.Timeout | undefined;
-  #stir: NodeJS.Timeout | undefined;
   #admission: NodeJS.Timeout | undefined;
-  #lastStir: Steady = steady(-Infinity);
   #sweepDue: Steady = steady(Infinity);
   #waiters: (() => void)[] = [];
   #running = false;
@@ -106,6 +104,7 @@ export class Follower {
     this.#options = { ...FOLLOW_DEFAULTS, budget: descriptorBudget(), ...settings.options };
     const { trust, from, graceMs, budget } = this.#options;
     this.#wakes = settings.wakes ?? systemWakes();
+    this.#stirring = new Stirring(clock, () => this.look());
     this.#scout = new Scout({ patterns, trust, exclude, log, folder: (path) => this.#wakes.folder(path) });
     this.#register = new Register({
       intake, clock, log, trust, records, lastRun, from,
@@ -140,7 +139,7 @@ export class Follower {
   async stop(): Promise<void> {
     this.#running = false;
     clearTimeout(this.#sweep);
-    clearTimeout(this.#stir);
+    this.#stirring.stop();
     clearTimeout(this.#admission);
     this.#pump.stop();
     this.#release();
@@ -156,7 +155,8 @@ export class Follower {
   resume(): void {
     this.#pump.paused = false;
     this.#release();
-    this.look();
+    if (this.#running) this.#pump.wakeAll();
+    this.#stirred();
   }
 
   /** Looks at everything now, without waiting for a watch or the sweep. */
@@ -170,6 +170,7 @@ export class Follower {
     const began = this.#settings.clock.steady();
     this.#finder.search(first);
     this.#looked = began;
+    this.#stirring.looked(began);
   }
 
   /** ms since the last look through all folders began. */
@@ -180,6 +181,11 @@ export class Follower {
   /** What the state must hold at this moment. */
   checkpointFiles(): FileRecord[] {
     return this.#register.contents.records();
+  }
+
+  /** How large files were, by the keys of their records, of which something was read since the last call. */
+  takeGrown(): [SourceKey, number][] {
+    return this.#register.contents.takeGrown();
   }
 
   get counters(): Readonly<Record<string, number>> {
@@ -209,17 +215,7 @@ export class Follower {
 
   /** Something came or went in a watched folder. */
   #stirred(): void {
-    if (!this.#running) return;
-    this.#stir ??= setTimeout(() => {
-      this.#stir = undefined;
-      this.look();
-    }, this.#stirGap());
-  }
-
-  #stirGap(): number {
-    const since = this.#settings.clock.steady() - this.#lastStir;
-    this.#lastStir = this.#settings.clock.steady();
-    return since > SEARCH_GAP_MS ? 0 : SEARCH_GAP_MS;
+    if (this.#running) this.#stirring.stirred();
   }
 
   #changed(path: string): void {

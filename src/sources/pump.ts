@@ -173,6 +173,7 @@ export class Pump {
   #came(held: Held, bytes: number, now: Steady): void {
     if ((held.content?.scanned ?? 0) > held.found) held.lastBytes = now;
     held.look();
+    if (held.content !== undefined) this.#settings.register.contents.grew(held.content);
     if (held.wokenBy !== 'sweep') return;
     this.#unheard.set(held, (this.#unheard.get(held) ?? 0) + bytes);
     this.#hearing ??= setTimeout(() => {

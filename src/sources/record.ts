@@ -25,6 +25,8 @@ export interface FileRecord extends Fingerprint {
   readonly born?: bigint;
   /** Lines older than this are not asked for (ns since the epoch). */
   readonly notBefore?: bigint;
+  /** Bytes of it were lost: what comes next in its chain may begin inside a start. */
+  readonly lost?: true;
 }
 
 /** Nothing is left to read of it, now or ever: it only tells what came later in its chain. */
@@ -46,7 +48,7 @@ export function fromJson(value: unknown): FileRecord | undefined {
   const head = headOf(object?.['head']);
   const guard = guardOf(object?.['guard']);
   if (object === undefined || head === undefined || guard === undefined) return undefined;
-  const { key, dev, ino, birth, path, mtime, offset, size, rank, ended, left, via, born, notBefore } = object;
+  const { key, dev, ino, birth, path, mtime, offset, size, rank, ended, left, via, born, notBefore, lost } = object;
   if (typeof key !== 'string' || !isDigits(dev) || !isDigits(ino) || !isInteger(birth)) return undefined;
   if (typeof path !== 'string' || !isInteger(mtime) || !isCount(offset) || !isCount(size)) return undefined;
   if (typeof rank !== 'number' || typeof ended !== 'boolean') return undefined;
@@ -54,7 +56,7 @@ export function fromJson(value: unknown): FileRecord | undefined {
   const young = isInteger(born) ? { born: BigInt(born) } : {};
   const asked = isInteger(notBefore) ? { notBefore: BigInt(notBefore) } : {};
   const link = typeof via === 'string' ? { via } : {};
-  return { key: sourceKey(key), id: { dev, ino, birth }, head, guard, offset, path, size, mtime: BigInt(mtime), rank, ended, ...since, ...link, ...young, ...asked };
+  return { key: sourceKey(key), id: { dev, ino, birth }, head, guard, offset, path, size, mtime: BigInt(mtime), rank, ended, ...since, ...link, ...young, ...asked, ...(lost === true && { lost }) };
 }
 
 /** The fields of a JSON object; undefined for anything else. */

@@ -95,8 +95,7 @@ export class Recovery {
       return void drains.run(content, found, record);
     }
     if (isSpent(record) || this.#mayReturn(record)) return;
-    contents.pending.delete(record.key);
-    contents.lose('lost_while_down', record.path, record.offset, record.size);
+    contents.gone(record);
   }
 
   /** Its file is only out of reach for now: not permitted, or its folder is not mounted. */

@@ -3,9 +3,9 @@ import type { Clock, Intake } from '../model/source.ts';
 import { steady } from '../model/time.ts';
 import type { Steady } from '../model/time.ts';
 import { compressionOf } from './archive.ts';
-import { FROM_ZERO, startAtZero } from './content.ts';
+import { FROM_ZERO, startAtEnd, startAtZero } from './content.ts';
 import type { Content } from './content.ts';
-import { Contents, startAtEnd } from './contents.ts';
+import { Contents } from './contents.ts';
 import type { FirstSight } from './contents.ts';
 import { Drains } from './drains.ts';
 import { Held } from './held.ts';
@@ -73,7 +73,7 @@ export class Register {
     const { intake, clock, log, trust, records, ready, onRead } = settings;
     this.contents = new Contents(intake, log, records);
     this.drains = new Drains({ intake, log, contents: this.contents, ready, onRead });
-    this.#whereabouts = new Whereabouts({ log, trust, held: this.held, parking: this.parking, drains: this.drains, patternOf: settings.patternOf });
+    this.#whereabouts = new Whereabouts({ log, trust, held: this.held, parking: this.parking, patternOf: settings.patternOf });
     this.#missed = new Missed({
       // Who wants no old lines wants none of unknown parts either.
       since: settings.from.kind === 'beginning' ? settings.lastRun : undefined,
@@ -242,7 +242,7 @@ export class Register {
     const sight: FirstSight | undefined = held.first && newest === undefined ? from : undefined;
     const start = sight?.kind === 'end' ? startAtEnd(held.fd) : startAtZero(held.fd);
     const notBefore = sight?.kind === 'since' ? sight.notBefore : undefined;
-    const fresh = newest === undefined && start.offset === 0;
+    const fresh = (newest === undefined || newest.lost === true) && start.offset === 0;
     const rank = this.contents.nextRank(held.via ?? held.path);
     const { path, via, id, pattern } = held;
     this.#adopt(held, this.contents.begin({ key: this.contents.freeKey(id), path, via, rank, fresh, notBefore, id, mtime: 0n, start, pattern }));
@@ -257,7 +257,8 @@ export class Register {
     this.#settings.log('info', 'rotated_unseen', { path: part, rank });
     const head = packedHead(fd);
     const start = head === undefined ? startAtZero(fd) : { ...FROM_ZERO, head };
-    const fresh = this.contents.newest(path) === undefined;
+    const newest = this.contents.newest(path);
+    const fresh = newest === undefined || newest.lost === true;
     const content = this.contents.begin({ key: this.contents.freeKey(id), path, via: undefined, rank, fresh, notBefore: undefined, id, mtime, start, pattern });
     if (head === undefined) this.#adopt(this.hold({ file, path: part, pattern, live: false }), content);
     else void this.drains.run(content, [{ kind: 'compressed', path: part, file }], undefined);

@@ -1,5 +1,4 @@
 import type { Content } from './content.ts';
-import type { Drains } from './drains.ts';
 import type { Held } from './held.ts';
 import { holds, inodeOf, parts } from './identity.ts';
 import type { FileId, Fingerprint } from './identity.ts';
@@ -19,7 +18,6 @@ export interface WhereaboutsSettings {
   readonly trust: Trust;
   readonly held: ReadonlyMap<string, Held>;
   readonly parking: Parking;
-  readonly drains: Drains;
   readonly patternOf: (path: string) => FollowPattern | undefined;
 }
 
@@ -31,11 +29,14 @@ export class Whereabouts {
     this.#settings = settings;
   }
 
-  /** This file is being read, or was read to its end and waits for more. */
+  /**
+   * This file is being read, or was read to its end and waits for more. Not the one in which a content lay that is being read out of a compressed
+   * copy: that may have been cut off and written again since, and if it was not, its bytes tell (`Contents.isKnown`).
+   */
   isTaken(id: FileId): boolean {
-    const { held, parking, drains } = this.#settings;
+    const { held, parking } = this.#settings;
     const inode = inodeOf(id);
-    return held.has(inode) || parking.get(inode) !== undefined || drains.reads(id);
+    return held.has(inode) || parking.get(inode) !== undefined;
   }
 
   /** Held files of which nothing is read yet. */

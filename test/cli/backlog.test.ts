@@ -23,7 +23,8 @@ test(`of ${STARTS.toLocaleString('en')} starts in a row no more than a few hundr
   let open = 0;
   const log = (): void => {};
   const daemon: Daemon = new Daemon(
-    { ledger, clock, log, finished: new Finished([], () => false, log), files: () => [], openFiles: () => 1, save: () => true, pause: () => {} },
+    { ledger, clock, log, finished: new Finished([], () => false, log), files: () => [], openFiles: () => 1, save: () => true, note: () => {},
+    pause: () => {} },
     { full: false, take: (_, done) => {
       taken += 1;
       done({ kind: 'acknowledged' });

@@ -17,6 +17,8 @@ class Unsaved {
   writable = false;
   /** First letters of the containers whose traces were sent. */
   sent = '';
+  /** How many were noted as about to be sent. */
+  noted = 0;
   readonly daemon: Daemon;
   readonly #ledger: Ledger;
   readonly #feed: Feed;
@@ -24,11 +26,11 @@ class Unsaved {
   #clock = clockAt(AT, 0);
 
   constructor(options: Partial<LedgerOptions>) {
-    const ledger = newLedger(options);
+    const ledger = newLedger({ ...options, live: true });
     this.#ledger = ledger;
     this.#feed = new Feed(ledger, { log: begun.join('') });
     const log = (): void => {};
-    const parts = { ledger, clock: { now: () => this.#clock.now(), steady: () => this.#clock.steady() }, log, finished: new Finished([], () => false, log), files: () => [], openFiles: () => 1, save: () => this.writable, pause: () => {} };
+    const parts = { ledger, clock: { now: () => this.#clock.now(), steady: () => this.#clock.steady() }, log, finished: new Finished([], () => false, log), files: () => [], openFiles: () => 1, save: () => this.writable, note: (marks: readonly string[]) => void (this.noted += marks.length), pause: () => {} };
     this.daemon = new Daemon(parts, { full: false, take: ({ container }) => void (this.sent += container.charAt(0)) });
   }
 
@@ -55,7 +57,7 @@ test('wait until it can be, and are told of then', async () => {
   unsaved.read(1);
   unsaved.read(2);
   await turn();
-  expect(unsaved.sent).toBe('');
+  expect([unsaved.sent, unsaved.noted]).toEqual(['', 0]);
   unsaved.writable = true;
   unsaved.later();
   unsaved.daemon.checkpoint();
@@ -68,7 +70,7 @@ test('but not without bound: what is too much is cut and told of all the same', 
   unsaved.read(2);
   expect(unsaved.sent).toBe('');
   unsaved.read(2);
-  expect(unsaved.sent).toBe('bc');
+  expect([unsaved.sent, unsaved.noted]).toEqual(['bc', 2]);
   unsaved.writable = true;
   unsaved.later();
   unsaved.daemon.checkpoint();

@@ -1,9 +1,10 @@
 /** What becomes of containerd's own log: each recording against the stamps of the driver that asked it. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { steady } from '../../src/model/time.ts';
 import type { Span, Trace } from '../../src/model/trace.ts';
 import { corpusFile, overRecordings } from '../support/corpus.ts';
-import { CONTAINERD, EVENTS, KATA1, KATA_GO, KATA_RS, RUNC, URUNC, bytesOf, printed, tracesOf } from '../support/ledger.ts';
+import { CONTAINERD, EVENTS, KATA1, KATA_GO, KATA_RS, RUNC, URUNC, Feed, bytesOf, clockAt, newLedger, printed, tracesOf } from '../support/ledger.ts';
 import { Random } from '../support/random.ts';
 import { GENERATIONS } from '../support/uruncwriter.ts';
 import { SHIM_CASES, attribute, eventLog, moment, recorded, rootOf, seen } from './recording.ts';
@@ -193,6 +194,21 @@ describe('lines', () => {
     const { traces, counts } = pull(line(0, POD), line(10, other), line(20, 'PullImage "nginx:1"'), line(30, 'PullImage "nginx:1" returns image reference "sha256:ab"'), line(100, `${POD} returns sandbox id "${SB}"`), line(110, `${other} returns sandbox id "${'b'.repeat(64)}"`));
     expect(counts['of_several_starts']).toBe(1);
     expect(traces.flatMap(({ spans }) => spans.map(({ name }) => name)).filter((name) => name === 'PullImage')).toEqual([]);
+  });
+
+  test('a pull that may be either of two pods\' makes neither settle before its lines had their time to come', () => {
+    const other = POD.replace('u1', 'u2');
+    const log = [line(0, POD), line(10, other), line(100, `${POD} returns sandbox id "${SB}"`), line(110, `${other} returns sandbox id "${'b'.repeat(64)}"`), line(150, 'PullImage "nginx:1"'), line(160, 'PullImage "nginx:1" returns image reference "sha256:ab"')].join('');
+    const ledger = newLedger({}, [CONTAINERD]);
+    const feed = new Feed(ledger, { log });
+    feed.more(1e6);
+    ledger.atEnd(feed.id, steady(1_000_000));
+    const last = BigInt(Date.parse(`${TIME}0.160Z`)) * 1_000_000n;
+    // 300 ms after the last line, which is 360 and 350 after their own: 500 are theirs (settle and lateness).
+    expect(ledger.settle(clockAt(last + 300_000_000n, 1_000_300))).toEqual([]);
+    expect(ledger.counts.get('of_several_starts')).toBe(1);
+    ledger.atEnd(feed.id, steady(1_060_000));
+    expect(ledger.settle(clockAt(last + 60_000_000_000n, 1_060_000))).toHaveLength(2);
   });
 
   test('a second request for a name that is refused is not the answer to the first', () => {

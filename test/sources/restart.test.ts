@@ -184,4 +184,40 @@ describe('restart', () => {
     await bench.expectLines([...list(0, 2), 'next']);
     expect(bench.intake.sources[0]?.info).toMatchObject({ fresh: false, rank: 1 });
   });
+
+  it('R3: knows it over a second restart, too, compressed before anybody looked', async () => {
+    await firstRun(2);
+    unlinkSync(bench.folder.at('a.log'));
+    bench.start(['a.log']);
+    await bench.stop();
+    bench.folder.write('a.log.1.gz', gzipSync('next\n'));
+    bench.start(['a.log']);
+    bench.folder.write('a.log', 'last\n');
+    await bench.expectLines([...list(0, 2), 'next', 'last']);
+    expect(bench.follower.counters['lost']).toBe(0);
+  });
+
+  it('R4: a lost part is named once, and read on if it turns up after all', async () => {
+    await firstRun(5, 14);
+    renameSync(bench.folder.at('a.log'), bench.folder.at('elsewhere'));
+    bench.start(['a.log']);
+    expect(bench.follower.counters['lost']).toBe(1);
+    await bench.stop();
+    renameSync(bench.folder.at('elsewhere'), bench.folder.at('a.log'));
+    bench.start(['a.log']);
+    await bench.expectLines([...list(0, 5), ...list(2, 5)]);
+    expect(bench.follower.counters['lost']).toBe(0);
+  });
+
+  it('R4: what comes after a lost part may begin inside a start, over further restarts, too', async () => {
+    await firstRun(5, 14);
+    unlinkSync(bench.folder.at('a.log'));
+    bench.start(['a.log']);
+    await bench.stop();
+    bench.start(['a.log']);
+    expect(bench.follower.counters['lost']).toBe(0);
+    bench.folder.write('a.log', 'next\n');
+    await bench.expectLines([...list(0, 5), 'next']);
+    expect(bench.intake.sources.at(-1)?.info).toMatchObject({ fresh: true, rank: 1 });
+  });
 });

@@ -122,6 +122,23 @@ describe('starts whose lines were moved into the state (M1, M3, M4)', () => {
     expect(reader.passed).toBeGreaterThan(5);
   });
 
+  it('wait on where no log is there any more: a new one may begin at any time', () => {
+    const at = 1_795_216_000n * SECOND;
+    const log = text([line('D', 'a'.repeat(64), 'TS00', at)]);
+    const first = newLedger({ keepBeyond: -1, live: true });
+    const feed = new Feed(first, { log, key: 'log' });
+    feed.more(1e6);
+    const memory: StoredMemory = JSON.parse(JSON.stringify(first.remember()));
+    expect(memory.kept).toHaveLength(1);
+    const second = newLedger({ keepBeyond: -1, live: true });
+    second.restore(memory);
+    // A second after it was written; then when it has been waited for.
+    expect(second.settle(clockAt(at + SECOND, 10_000))).toEqual([]);
+    expect(second.nextDue(clockAt(at + SECOND, 10_000))).toBe(9_000 + 60_000 + 250);
+    expect(second.settle(clockAt(at + SECOND, 69_000))).toEqual([]);
+    expect(second.settle(clockAt(at + SECOND, 69_250)).map(({ trace }) => trace.outcome)).toEqual(['incomplete']);
+  });
+
   it('keep within their room in the state; what is beyond holds its log back', () => {
     const random = new Random(11);
     const at = 1_795_216_000n * SECOND;

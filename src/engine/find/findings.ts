@@ -5,6 +5,7 @@ import type { GuestClock } from '../clock.ts';
 import type { Draft } from '../draft.ts';
 import type { Episode } from '../part.ts';
 import { schemeNames } from '../part.ts';
+import type { Resent } from '../sent.ts';
 import type { Placed, Resolved } from '../groups.ts';
 import { backoffs } from './backoff.ts';
 import { broken } from './broken.ts';
@@ -12,6 +13,7 @@ import { callers } from './caller.ts';
 import { gaps } from './gap.ts';
 import { lost, normal } from './lost.ts';
 import { missing } from './missing.ts';
+import { sentBefore } from './sentbefore.ts';
 import { skews } from './skew.ts';
 import { slow, verbose } from './slow.ts';
 
@@ -45,9 +47,9 @@ export const evidence = (...lines: readonly (Placed | undefined)[]): Evidence[] 
   lines.flatMap((line) => (line === undefined ? [] : [{ source: line.event.source, row: line.event.row, time: line.event.time, line: line.event.line }]));
 
 /** All that the parts of a trace tell, the outermost first. */
-export function findingsOf(parts: readonly Pick<Facts, 'episode' | 'resolved' | 'clock'>[], whole: Pick<Facts, 'arranged' | 'gaps' | 'wall' | 'failure'>): Found {
-  if (parts.every(isSilent)) return NONE;
-  const about = once([...parts.flatMap((part) => partly(part, whole)), ...missing(parts.map(({ episode }) => episode))]);
+export function findingsOf(parts: readonly Pick<Facts, 'episode' | 'resolved' | 'clock'>[], whole: Pick<Facts, 'arranged' | 'gaps' | 'wall' | 'failure'>, resent: Resent | undefined): Found {
+  if (resent === undefined && parts.every(isSilent)) return NONE;
+  const about = once([...parts.flatMap((part) => partly(part, whole)), ...missing(parts.map(({ episode }) => episode)), ...sentBefore(resent)]);
   if (about.length === 0) return NONE;
   const marked = new Map<Draft, string[]>();
   for (const { finding, span } of about) if (span !== undefined) marked.set(span, [...(marked.get(span) ?? []), finding.id]);
