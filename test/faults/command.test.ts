@@ -145,7 +145,7 @@ test('a disk that takes nothing: starts are sent all the same, said once and cou
 
 async function metrics(daemon: Daemon): Promise<string> {
   const at = (): string | undefined => /"metrics","where":"([^"]+)"/.exec(daemon.said)?.[1];
-  await until(5_000, () => at() !== undefined, () => daemon.said);
+  await until(10_000, () => at() !== undefined, () => daemon.said);
   return (await fetch(`http://${at()}/metrics`)).text();
 }
 

@@ -25,7 +25,7 @@ fs.closeSync = (fd) => {
 };
 if (name !== 'openSync') {
   fs[name] = (first, ...rest) => {
-    const mine = typeof first === 'number' ? open.has(first) : String(first).startsWith(`${folder}/state`);
+    const mine = typeof first === 'number' ? open.has(first) : ['state', 'notes'].some((file) => String(first).startsWith(`${folder}/${file}`));
     if (mine) count(() => name === 'writeSync' && original(first, rest[0].subarray(0, rest[0].length / 2)));
     return original(first, ...rest);
   };

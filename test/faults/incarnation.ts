@@ -14,6 +14,7 @@ import type { DeadLetter } from '../../src/model/delivery.ts';
 import type { Clock } from '../../src/model/source.ts';
 import { duration } from '../../src/model/time.ts';
 import { Follower } from '../../src/sources/follow.ts';
+import { grown, Notes } from '../../src/sources/notes.ts';
 import { StateFile } from '../../src/sources/state.ts';
 import type { Journal } from '../support/files.ts';
 import { URUNC } from '../support/ledger.ts';
@@ -50,12 +51,14 @@ export class Incarnation {
     const loaded = state.load();
     if (loaded.kind === 'refused') throw new Error(loaded.problem.why);
     const saved = loaded.kind === 'loaded' ? loaded.state : undefined;
-    const ledger = new Ledger([URUNC], { ...LEDGER_DEFAULTS, hostId: HOST, settle: SHORT, lateness: SHORT, keepBeyond: -1 });
-    const memory = storedMemory(saved?.memory);
+    const ledger = new Ledger([URUNC], { ...LEDGER_DEFAULTS, hostId: HOST, settle: SHORT, lateness: SHORT, keepBeyond: -1, live: true });
+    const notes = new Notes(folder, log);
+    const noted = notes.load();
+    const memory = storedMemory(saved?.memory, noted.sent);
     if (memory !== undefined) ledger.restore(memory);
     const encoder = new TraceEncoder([['host.id', HOST]]);
     const follower: Follower = new Follower({
-      patterns: [{ glob: path }], intake: ledger, clock, log, records: saved?.files ?? [], lastRun: loaded.kind === 'loaded' ? loaded.looked : undefined, exclude: [folder],
+      patterns: [{ glob: path }], intake: ledger, clock, log, records: grown(saved?.files ?? [], noted.sizes), lastRun: loaded.kind === 'loaded' ? loaded.looked : undefined, exclude: [folder],
       onRead: () => this.#daemon.read(), onEnds: () => this.#daemon.settle(), isBusy: () => this.#daemon.busy, onSweep: () => {
         this.sweeps += 1;
         this.#daemon.settle();
@@ -78,7 +81,12 @@ export class Incarnation {
         },
         files: () => follower.checkpointFiles(), openFiles: () => follower.counters['files_open'] ?? 0,
         // What a killed process would have written is not written.
-        save: (files, remembered) => !this.#dead && state.save(files, remembered, [], [], follower.lookedAgo),
+        save: (files, remembered) => {
+          const saved = !this.#dead && state.save(files, remembered, [], [], follower.lookedAgo);
+          if (saved) notes.clear();
+          return saved;
+        },
+        note: (marks) => this.#dead || notes.add(marks, follower.takeGrown()),
       },
       { get full() { return outbox.full; }, take: (trace, done) => outbox.offer(encoder.encode(trace), done) },
     );

@@ -55,7 +55,7 @@ test.each([[['--journal'], 'Watching journal"'], [['--journal', 'kata.service,ns
   const folder = new Folder();
   const daemon = new Daemon([...args, '--state-dir', folder.at('state'), '--host-id', 'here']);
   await daemon.ready();
-  await until(5_000, () => daemon.said.includes(said) && daemon.said.includes('Watching journal"'), () => daemon.said);
+  await until(10_000, () => daemon.said.includes(said) && daemon.said.includes('Watching journal"'), () => daemon.said);
   daemon.signal('SIGTERM');
   expect(await daemon.ended(10_000)).toEqual({ code: 0, signal: null });
   folder.dispose();

@@ -7,11 +7,11 @@ import { Scene } from './scene.ts';
 const STEPS = [
   ['before the new state is begun', 'openSync:1'], ['in the middle of writing it', 'writeSync:1'], ['before it is on disk', 'fsyncSync:1'],
   ['before the previous one goes', 'rmSync:2'], ['before the current one gets a second name', 'linkSync:1'], ['before the new one takes its place', 'renameSync:1'],
-  ['before the folder is on disk', 'fsyncSync:2'],
+  ['before the folder is on disk', 'fsyncSync:2'], ['before it is noted what is about to be sent', 'appendFileSync:1'],
   ['after an acknowledgement, before the new state is begun', 'openSync:3'], ['after an acknowledgement, in the middle of writing', 'writeSync:2'],
   ['after an acknowledgement, before it is on disk', 'fsyncSync:3'], ['after an acknowledgement, before the previous one goes', 'rmSync:4'],
   ['after an acknowledgement, between the two names', 'linkSync:2'], ['after an acknowledgement, before it takes its place', 'renameSync:2'],
-  ['after an acknowledgement, before the folder is on disk', 'fsyncSync:4'],
+  ['after an acknowledgement, before the folder is on disk', 'fsyncSync:4'], ['when the state holds what was noted, before that is forgotten', 'truncateSync:1'],
 ] as const;
 
 const PRELOAD = `--import ${join(import.meta.dirname, 'dieat.mjs')}`;

@@ -33,7 +33,8 @@ export class Station implements AsyncDisposable {
     this.#daemon = new Daemon(
       {
         ledger: this.ledger, clock, log, save: () => true,
-        files: () => this.#follower.checkpointFiles(), openFiles: () => 0, pause: () => this.#follower.pause(), finished: new Finished([], () => false, log),
+        files: () => this.#follower.checkpointFiles(), openFiles: () => 0, note: () => {},
+        pause: () => this.#follower.pause(), finished: new Finished([], () => false, log),
       },
       {
         full: false,

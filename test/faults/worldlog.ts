@@ -35,6 +35,8 @@ export class WorldLog {
   readonly path: string;
   /** Complete starts: trace id to their lines. */
   readonly starts = new Map<string, readonly WrittenLine[]>();
+  /** Starts of which a line was in a file that somebody deleted. */
+  readonly torn = new Set<string>();
   readonly #folder: Folder;
   readonly #random: Random;
   readonly #wall: () => bigint;
@@ -171,6 +173,7 @@ export class WorldLog {
     const { lines, copied } = this.#parts.get(path) ?? { lines: [], copied: false };
     this.#parts.delete(path);
     rmSync(path);
+    for (const { trace } of lines) this.torn.add(trace);
     return { traces: new Set(lines.map(({ trace }) => trace)), copied };
   }
 

@@ -60,7 +60,7 @@ export class Daemon {
 
   /** It says what it watches once it does. */
   ready(): Promise<void> {
-    return until(10_000, () => this.readyAfter !== undefined, () => this.#said);
+    return until(20_000, () => this.readyAfter !== undefined, () => this.#said);
   }
 
   signal(name: NodeJS.Signals): void {
@@ -74,7 +74,7 @@ export class Daemon {
 
   async kill(): Promise<Ended> {
     this.signal('SIGKILL');
-    return this.ended(5_000);
+    return this.ended(20_000);
   }
 }
 

@@ -49,7 +49,7 @@ export class Journald implements AsyncDisposable {
   async begin(): Promise<void> {
     writeFileSync(this.#conf, this.#settings);
     this.#child = spawn(PROGRAM ?? '', [this.namespace], { stdio: 'ignore' });
-    for (const end = performance.now() + 5_000; ;) {
+    for (const end = performance.now() + 20_000; ;) {
       try {
         await (await this.writer('shimtrace-test')).end();
         return;
