@@ -2,13 +2,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Journald, haveJournald } from '../support/journald.ts';
 import { Random } from '../support/random.ts';
 import { busyJournal, haveRecordings, other } from './busyjournal.ts';
+import { remove } from '../support/remove.ts';
 import { MAIN, MEASURED, ROOT, SHORT, childrenOf, finish, finishNode, median, report, startReceiver, usage } from './support.ts';
 
 const SECONDS = SHORT ? 1 : 30;
@@ -57,7 +58,7 @@ async function followed(): Promise<void> {
     report('a bare watch and read loop on the same file', 100 * peer, '%');
   } finally {
     await end(ours, bare, receiver.child);
-    rmSync(folder, { recursive: true });
+    remove(folder);
   }
 }
 
@@ -77,7 +78,7 @@ async function journal(): Promise<void> {
     report('a bare journalctl that follows the whole journal', 100 * peer, '%');
   } finally {
     await end(whole, picked, bare, receiver.child);
-    rmSync(folder, { recursive: true });
+    remove(folder);
   }
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import { exported, haveRemote, toJournal } from '../support/journald.ts';
 import { interleaved, session } from '../support/katawriter.ts';
 import type { KataLine } from '../support/katawriter.ts';
 import { Random } from '../support/random.ts';
+import { remove } from '../support/remove.ts';
 import { MAIN, ROOT, SHORT, finish, report, startReceiver, usage } from './support.ts';
 
 const AT = 1_795_216_504_234_688_158n;
@@ -80,6 +81,6 @@ async function follow(folder: string, entries: number): Promise<{ rate: number; 
     child.kill('SIGKILL');
     await once(child, 'exit');
     receiver.child.kill();
-    rmSync(state, { recursive: true, force: true });
+    remove(state);
   }
 }

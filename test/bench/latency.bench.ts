@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +12,7 @@ import type { Writer } from '../support/journald.ts';
 import { session } from '../support/katawriter.ts';
 import type { KataLine } from '../support/katawriter.ts';
 import { Random } from '../support/random.ts';
+import { remove } from '../support/remove.ts';
 import { MAIN, ROOT, SHORT, childrenOf, quantile, report, usage } from './support.ts';
 
 /** A Kata start settles so long after its last line. */
@@ -41,7 +42,7 @@ export async function bench(): Promise<void> {
     await rest(daemon.pid ?? 0, log);
   } finally {
     await end(daemon, receiver);
-    rmSync(folder, { recursive: true });
+    remove(folder);
   }
 }
 

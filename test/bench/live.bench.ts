@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Random } from '../support/random.ts';
 import { start } from '../support/uruncwriter.ts';
+import { remove } from '../support/remove.ts';
 import { MAIN, ROOT, SHORT, quantile, report } from './support.ts';
 
 /** Settle time and the lateness of a file: what a start waits by design before it is sent. */
@@ -51,7 +52,7 @@ async function measure(count: number, command: (file: string, url: string, folde
   } finally {
     await end(follower);
     await end(receiver);
-    rmSync(folder, { recursive: true });
+    remove(folder);
   }
 }
 

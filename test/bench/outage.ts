@@ -3,13 +3,14 @@
  * takes to read them: what the daemon's memory does meanwhile, and how fast it delivers all of it afterwards.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { portOf } from '../support/receiver.ts';
+import { remove } from '../support/remove.ts';
 import { MAIN, startReceiver, usage, uruncLog } from './support.ts';
 
 export interface Outage {
@@ -55,7 +56,7 @@ export async function outage(wanted: number): Promise<Outage> {
   } finally {
     daemon.kill('SIGKILL');
     await once(daemon, 'exit');
-    rmSync(folder, { recursive: true });
+    remove(folder);
   }
 }
 

@@ -1,10 +1,11 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Random } from '../support/random.ts';
 import { start } from '../support/uruncwriter.ts';
+import { remove } from '../support/remove.ts';
 import { MAIN, SHORT, report, startReceiver, usage } from './support.ts';
 
 /** The daemon with nothing to do, and at a steady 2,000 lines a second. */
@@ -35,7 +36,7 @@ export async function bench(): Promise<void> {
   } finally {
     daemon.kill('SIGKILL');
     receiver.child.kill();
-    rmSync(folder, { recursive: true });
+    remove(folder);
   }
 }
 

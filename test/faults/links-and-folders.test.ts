@@ -1,6 +1,7 @@
 /** What a name on the way to a log can be: a link that is flipped, a folder of somebody else, something that would block. */
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, chownSync, lchownSync, mkdirSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSafely } from '../../src/sources/opening.ts';
@@ -25,7 +26,8 @@ function flip(to: string, how: 'unlink' | 'rename', name = 'current.log'): void 
 
 /** Keeps putting the good and the evil folder by turns at the name `logs`. */
 function swapping(folder: string): ChildProcess {
-  const script = 'cd "$0" || exit; while :; do ln -sfn good new; mv -T new logs; ln -sfn evil new; mv -T new logs; done';
+  // Told to end it waits for the one that it has begun.
+  const script = 'cd "$0" || exit; trap exit TERM; while :; do ln -sfn good new; mv -T new logs; ln -sfn evil new; mv -T new logs; done';
   return spawn('sh', ['-c', script, folder], { stdio: 'ignore' });
 }
 
@@ -164,7 +166,7 @@ describe('S1: what stands at a name', () => {
     expect(kindOf('logs/a.log', stranger)).toBe('opened');
   });
 
-  it('S1: a folder that is swapped for a link all the time: never is the other file read', () => {
+  it('S1: a folder that is swapped for a link all the time: never is the other file read', async () => {
     mkdirSync(bench.folder.at('good'));
     mkdirSync(bench.folder.at('evil'));
     bench.folder.write('good/a.log', 'good\n');
@@ -185,6 +187,7 @@ describe('S1: what stands at a name', () => {
       }
     } finally {
       swaps.kill();
+      await once(swaps, 'exit');
     }
     expect(Math.min(seen.opened, seen.other)).toBe(ENOUGH);
   });

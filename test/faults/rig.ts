@@ -1,7 +1,7 @@
 /** A daemon as users run it, a back-end that takes all, and starts that are written to logs: what was written must arrive. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { now } from '../real/host.ts';
@@ -10,6 +10,7 @@ import { traceIdOf, viewWire } from '../real/spans.ts';
 import { readRequest } from '../support/otlp.ts';
 import { Random } from '../support/random.ts';
 import { Receiver } from '../support/receiver.ts';
+import { remove } from '../support/remove.ts';
 import { start, text } from '../support/uruncwriter.ts';
 
 const HOST = 'fault-host';
@@ -107,7 +108,7 @@ export class Rig {
       await this.#daemon.kill();
     }
     await this.receiver.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+    remove(this.folder);
   }
 }
 

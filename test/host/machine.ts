@@ -2,11 +2,12 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Outcome } from '../real/program.ts';
+import { remove } from '../support/remove.ts';
 
 export const CHECKOUT = join(import.meta.dirname, '../..');
 const SCRIPT = join(import.meta.dirname, 'machine.sh');
@@ -62,7 +63,7 @@ export class Machine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await ended(SCRIPT, ['down', this.#folder]);
-    rmSync(this.#folder, { recursive: true, force: true });
+    remove(this.#folder);
   }
 }
 

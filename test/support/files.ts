@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,6 +12,7 @@ import type { FollowPattern } from '../../src/sources/pattern.ts';
 import type { FileRecord } from '../../src/sources/record.ts';
 import type { Log } from '../../src/sources/report.ts';
 import type { WakeSource } from '../../src/sources/wakes.ts';
+import { remove } from './remove.ts';
 
 export const clock: Clock = {
   now: () => nanos(BigInt(Date.now()) * 1_000_000n),
@@ -46,7 +47,7 @@ export class Folder {
   }
 
   dispose(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    remove(this.path);
   }
 }
 

@@ -2,10 +2,11 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { remove } from './remove.ts';
 
 const PROGRAM = ['/usr/lib/systemd/systemd-journald', '/lib/systemd/systemd-journald'].find((path) => existsSync(path));
 const REMOTE = ['/usr/lib/systemd/systemd-journal-remote', '/lib/systemd/systemd-journal-remote'].find((path) => existsSync(path));
@@ -89,7 +90,7 @@ export class Journald implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const writer of this.#writers) writer.destroy();
     await this.stop();
-    for (const path of [this.folder, this.#conf, this.#sockets, `/run/log/journal/${MACHINE}.${this.namespace}`]) rmSync(path, { recursive: true, force: true });
+    for (const path of [this.folder, this.#conf, this.#sockets, `/run/log/journal/${MACHINE}.${this.namespace}`]) remove(path);
   }
 }
 
