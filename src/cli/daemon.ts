@@ -31,7 +31,7 @@ export interface DaemonParts {
   /** How many files are open: a new one is written down soon, so that its rotated self is known after a crash. */
   readonly openFiles: () => number;
   readonly save: (files: readonly FileRecord[], memory: unknown) => boolean;
-  /** Marks of what is about to be sent, to be noted before it is, until the next save. Called after reading, too. */
+  /** Marks of what is about to be sent, to be noted before it is, and of what was taken, until the next save. Called after reading, too. */
   readonly note: (marks: readonly string[]) => void;
   /** Back-pressure on the readers. */
   readonly pause: () => void;
@@ -50,22 +50,10 @@ const GATHER_MS = 100;
 const BATCH = 32;
 /** So many bytes are settled at once however they came: what they become takes ten to a hundred times the room. */
 const MOST_UNSETTLED = 512 * 1024;
-/** The state follows so soon: what is acknowledged and not written down is sent again after a crash, and new files are lost sight of; */
+/** The state follows so soon: new files that are not written down are lost sight of after a crash, and most hosts are quiet; */
 const SOON_MS = 20;
-/** but a write costs a disk flush: so much time lies between two for what was acknowledged, */
-const CHECKPOINT_MS = 200;
-/** and for what was merely read, which is read again after a crash: most lines of a busy host are nobody's business. */
-const READ_MS = 1_000;
-/** But a few are written at once: most hosts are quiet, and a daemon that has just begun may not live for long. */
-const AT_ONCE_WRITES = 5;
-const AT_ONCE_WRITES_RATE = 0.5;
-/** So many traces whose fate is not written down are worth a write of their own: after a crash each is read, folded and sent again. */
-const WORTH_A_WRITE = 32;
-/** Writes get at most this share of the time, as far as a second goes; */
-const SAVING_SHARE = 0.05;
-/** those that are worth it, this. */
-const WORTHY_SHARE = 0.1;
-const LONGEST_PAUSE_MS = 1_000;
+/** but a write costs a disk flush: so much time lies between two. What comes in between is noted, or read again after a crash. */
+const CHECKPOINT_MS = 1_000;
 const RETRY_MS = 10_000;
 
 export class Daemon {
@@ -79,16 +67,14 @@ export class Daemon {
   #goingOn = 0;
   #gathering: NodeJS.Timeout | undefined;
   readonly #pace = new Pace(AT_ONCE);
-  readonly #hurry = new Pace(AT_ONCE_WRITES, AT_ONCE_WRITES_RATE);
   #knownFiles = 0;
-  /** Traces whose fate is known and not written down. */
-  #unwritten = 0;
+  /** Marks of what was taken that are not noted yet: an answer is of many. */
+  #unnoted: string[] = [];
   /** The state could not be written: what is cut by waiting meanwhile waits for it, */
   #failing = false;
   /** also what was cut before that was known. */
   readonly #unsent: Settlement[] = [];
-  /** How long the last save took, in ms, and when it ended. */
-  #saving = 0;
+  /** When the last save ended. */
   #saved: Steady = steady(-Infinity);
   #stopped = false;
 
@@ -103,7 +89,7 @@ export class Daemon {
 
   /** After bytes were read. */
   read(): void {
-    this.touch(READ_MS);
+    this.touch();
     if (this.#parts.ledger.unsettled < MOST_UNSETTLED) this.settle();
     else this.#settleNow();
   }
@@ -167,30 +153,29 @@ export class Daemon {
     }
   }
 
-  #send({ trace, waited }: Settlement): void {
+  #send({ trace, waited, taken }: Settlement): void {
     const { log, clock, finished } = this.#parts;
-    log('debug', 'start_settled', { trace: trace.id, container: trace.container, outcome: trace.outcome, scheme: trace.schemes.join(' or '), waited });
+    log('debug', 'start_settled', { trace: trace.id, container: trace.container, outcome: trace.outcome, scheme: trace.schemes.join(' or '), waited, taken });
     for (const finding of trace.findings) log('warn', 'finding', { text: `${trace.container.slice(0, 12)}: ${finding.text}` });
     finished.tell(trace, clock.now());
-    this.#outlet.take(trace, this.#ending(trace.id));
+    const done = this.#ending(trace.id);
+    if (taken) done({ kind: 'acknowledged' });
+    else this.#outlet.take(trace, done);
   }
 
   /** Apart, so that what waits for its fate holds an id and not the trace. */
   #ending(id: string): (fate: ParcelFate) => void {
     return (fate) => {
       this.#parts.log('debug', 'trace_done', { trace: id, fate: fate.kind });
-      this.#parts.ledger.acknowledged(id);
-      this.#unwritten += 1;
-      this.#touchForFate();
+      this.#noteSoon(this.#parts.ledger.acknowledged(id));
+      this.touch();
     };
   }
 
-  #touchForFate(): void {
-    const now = this.#parts.clock.steady();
-    if (this.#checkpoint !== undefined && this.#checkpointDue <= now + SOON_MS) return;
-    if (this.#unwritten >= WORTH_A_WRITE) this.touch(SOON_MS, WORTHY_SHARE);
-    else if (this.#hurry.take(now)) this.touch(0, 1);
-    else this.touch();
+  #noteSoon(mark: string | undefined): void {
+    if (mark === undefined) return;
+    if (this.#unnoted.length === 0) queueMicrotask(() => this.#parts.note(this.#unnoted.splice(0)));
+    this.#unnoted.push(mark);
   }
 
   /** There is room again for what is due, and for more to read. */
@@ -209,14 +194,15 @@ export class Daemon {
     this.#due = setTimeout(() => setImmediate(() => this.settle()), Math.floor(wait));
   }
 
-  /** Something changed that the state must follow. @param least ms between two writes for this. @param share of the time that writes may take for it. */
-  touch(least = CHECKPOINT_MS, share = SAVING_SHARE): void {
+  /** Something changed that the state must follow. */
+  touch(): void {
     if (this.#stopped) return;
     const files = this.#parts.openFiles();
     const soon = files !== this.#knownFiles;
     this.#knownFiles = files;
-    const wait = soon ? SOON_MS : this.#pause(least, share);
-    const due = steady(this.#parts.clock.steady() + wait);
+    const now = this.#parts.clock.steady();
+    const wait = soon ? SOON_MS : Math.max(SOON_MS, this.#saved + CHECKPOINT_MS - now);
+    const due = steady(now + wait);
     if (this.#checkpoint !== undefined && !soon && this.#checkpointDue <= due) return;
     this.#clearCheckpoint();
     this.#checkpointDue = due;
@@ -236,12 +222,6 @@ export class Daemon {
     }, RETRY_MS);
   }
 
-  #pause(least: number, share: number): number {
-    const since = this.#parts.clock.steady() - this.#saved;
-    const pause = Math.min(LONGEST_PAUSE_MS, Math.max(least, this.#saving / share));
-    return Math.max(SOON_MS, pause - since);
-  }
-
   #clearCheckpoint(): void {
     clearTimeout(this.#checkpoint);
     this.#checkpoint = undefined;
@@ -250,17 +230,12 @@ export class Daemon {
   /** Writes the state now. */
   checkpoint(): boolean {
     const { save, files, ledger, clock } = this.#parts;
-    const began = clock.steady();
     // Offsets first: lines that are kept from now on may be passed by the next state, not by this one.
     const saved = save(files(), ledger.remember());
-    if (saved) {
-      ledger.remembered();
-      this.#unwritten = 0;
-    }
+    if (saved) ledger.remembered();
     if (saved && this.#failing) setImmediate(() => this.#recovered());
     this.#failing = !saved;
     this.#saved = clock.steady();
-    this.#saving = this.#saved - began;
     return saved;
   }
 

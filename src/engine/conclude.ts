@@ -16,7 +16,7 @@ import { otherTraceId } from './identity.ts';
 import { episodeId, rootId } from './part.ts';
 import type { Episode, Previous } from './part.ts';
 import type { Decision } from './scheme.ts';
-import { madeOf, markOf } from './sent.ts';
+import { madeOf } from './sent.ts';
 import type { Resent, Sent, SentMark } from './sent.ts';
 import { extentsOf, mayContinue, withLines } from './tombstone.ts';
 import type { Tombstone } from './tombstone.ts';
@@ -97,7 +97,7 @@ export function conclude<T extends Settling>(group: readonly T[], options: Concl
     counts,
     buried: judged.map((one) => ({ settling: one.settling, tombstone: bury(one, id ?? idOf(one, options.hostId), trace, keyOf) })),
     trace,
-    mark: resent?.before ?? (trace && made && markOf(trace, made)),
+    mark: resent?.before ?? (trace && made && sent?.markOf(trace, made)),
   };
 }
 

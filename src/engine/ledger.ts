@@ -222,19 +222,20 @@ export class Ledger implements Intake {
     if (mark !== undefined) this.#sent.forget(mark.trace);
     for (const { rest, episode: { subject, runtime } } of settling) this.#gathering.again(rest, subject, runtime);
     for (const { life } of settling) this.#lives.tidy(life);
-    return trace && { trace, mark: mark && textOf(mark), waited: buried.some(({ tombstone }) => tombstone.waited && tombstone.outcome !== 'nothing') };
+    return trace && { trace, mark: mark && textOf(mark), taken: mark?.taken === true && mark.trace === trace.id, waited: buried.some(({ tombstone }) => tombstone.waited && tombstone.outcome !== 'nothing') };
   }
 
   #keep(life: Life, tombstone: Tombstone): void {
     for (const gone of this.#memory.add(life, tombstone)) this.#lives.tidy(gone);
   }
 
-  /** The trace was taken by the back-end, or will never be: its lines need not be read again. */
-  acknowledged(trace: string): void {
+  /** The trace was taken by the back-end, or will never be: its lines need not be read again. @returns to be noted, as `Settlement.mark`: if they are, it is not sent. */
+  acknowledged(trace: string): string | undefined {
     const flight = this.#flights.land(trace);
-    if (flight === undefined) return;
+    if (flight === undefined) return undefined;
     this.#held = undefined;
     for (const { life, tombstone } of flyingPartsOf(flight)) this.#keep(life, tombstone);
+    return flight.mark?.trace === trace ? textOf({ ...flight.mark, taken: true }) : undefined;
   }
 
   /**

@@ -40,6 +40,8 @@ export interface Settlement {
   readonly trace: Trace;
   /** What it was made of: to be on disk before it is sent, and handed to `restore` until a state that was saved later is. */
   readonly mark: string | undefined;
+  /** It was taken in a life before this one, made of the same lines: it is not to be sent again, only to be acknowledged. */
+  readonly taken: boolean;
   readonly waited: boolean;
 }
 

@@ -1,7 +1,7 @@
 /**
- * What was handed out and is not known to be taken, and what it was made of. After a crash a start is read again: from the same lines it is
- * the same trace; from others (a file that held some is gone, or has turned up) it is a trace of its own, with a link to what was sent.
- * So no span ever has two contents.
+ * What was handed out, what it was made of, and whether it was taken. After a crash a start is read again: from the same lines it is the same
+ * trace, and is not sent again if it was taken; from others (a file that held some is gone, or has turned up) it is a trace of its own, with a
+ * link to what was sent. So no span ever has two contents.
  */
 import type { Nanos } from '../model/time.ts';
 import type { Trace } from '../model/trace.ts';
@@ -17,6 +17,8 @@ export interface Made {
 export interface SentMark extends Made {
   readonly trace: string;
   readonly root: string;
+  /** Its fate was known when the process before this one ended. */
+  readonly taken?: boolean;
 }
 
 /** A trace of lines other than those that were sent under its id. */
@@ -28,7 +30,7 @@ export interface Resent {
 /** Marks that are kept, the newest: 70 bytes each. No more traces are on their way while the disk takes what waits. */
 const MOST = 3_000;
 const BITS = 48;
-const TEXT = /^([0-9a-f]{32}) ([0-9a-f]{16}) (\d{1,9}) (\d{1,15})$/;
+const TEXT = /^([0-9a-f]{32}) ([0-9a-f]{16}) (\d{1,9}) (\d{1,15})( taken)?$/;
 
 interface Timed {
   readonly time: Nanos;
@@ -48,17 +50,17 @@ export function madeOf(parts: readonly { readonly events: readonly Timed[]; read
   return { lines, sum };
 }
 
-export const markOf = ({ id, spans: [root] }: Trace, made: Made): SentMark => ({ trace: id, root: root?.id ?? '', ...made });
-
 /** As a line of the state, and of the file beside it. */
-export const textOf = ({ trace, root, lines, sum }: SentMark): string => `${trace} ${root} ${lines} ${sum}`;
+export const textOf = ({ trace, root, lines, sum, taken }: SentMark): string => `${trace} ${root} ${lines} ${sum}${taken === true ? ' taken' : ''}`;
 
 function read(text: string): SentMark | undefined {
-  const [, trace, root, lines, sum] = TEXT.exec(text) ?? [];
-  return trace === undefined || root === undefined ? undefined : { trace, root, lines: Number(lines), sum: Number(sum) };
+  const [, trace, root, lines, sum, taken] = TEXT.exec(text) ?? [];
+  return trace === undefined || root === undefined ? undefined : { trace, root, lines: Number(lines), sum: Number(sum), ...(taken !== undefined && { taken: true }) };
 }
 
-/** Traces that were on their way when the process before this one ended. */
+const isSame = (one: Made, other: Made): boolean => one.lines === other.lines && one.sum === other.sum;
+
+/** Traces of which no state says that they were taken, when the process before this one ended. */
 export class Sent {
   readonly #before = new Map<string, SentMark>();
 
@@ -66,7 +68,8 @@ export class Sent {
   restore(texts: Iterable<string>): void {
     for (const text of texts) {
       const mark = read(text);
-      if (mark !== undefined) this.#before.set(mark.trace, mark);
+      // What was taken stays so: the same life notes that it is about to be sent, and that it was taken, and the next one both again.
+      if (mark !== undefined && (mark.taken === true || this.#takenOf(mark) === undefined)) this.#before.set(mark.trace, mark);
     }
     for (const trace of [...this.#before.keys()].slice(0, -MOST)) this.#before.delete(trace);
   }
@@ -74,7 +77,18 @@ export class Sent {
   /** What was sent under this id, where it was made of something else. */
   otherThan(trace: string, now: Made): Resent | undefined {
     const before = this.#before.get(trace);
-    return before === undefined || (before.lines === now.lines && before.sum === now.sum) ? undefined : { before, now };
+    return before === undefined || isSame(before, now) ? undefined : { before, now };
+  }
+
+  /** The mark of a trace that is handed out. */
+  markOf({ id, spans: [root] }: Trace, made: Made): SentMark {
+    const mark = { trace: id, root: root?.id ?? '', ...made };
+    return this.#takenOf(mark) ?? mark;
+  }
+
+  #takenOf(mark: SentMark): SentMark | undefined {
+    const before = this.#before.get(mark.trace);
+    return before?.taken === true && isSame(before, mark) ? before : undefined;
   }
 
   /** It is on its way again, or known to have been taken. */

@@ -50,7 +50,12 @@ export class Scene implements AsyncDisposable {
 
   /** Those of which a trace has come. */
   get containers(): ReadonlySet<unknown> {
-    return new Set(this.#spans.map((span) => span.attributes.find(([name]) => name === 'container.id')?.[1]));
+    return new Set(this.sent);
+  }
+
+  /** The container of each trace, as often as it came. */
+  get sent(): readonly unknown[] {
+    return this.#spans.filter(({ parent }) => parent === '').map(({ attributes }) => attributes.find(([name]) => name === 'container.id')?.[1]);
   }
 
   /** Ids of spans that came with different contents: there must be none. */

@@ -21,6 +21,8 @@ interface Read {
   /** What the state holds when all is sent and nothing acknowledged. */
   readonly memory: StoredMemory;
   readonly acknowledge: () => StoredMemory;
+  /** What is noted of their being taken. */
+  readonly takeAll: () => string[];
 }
 
 /** One life: reads these files from their beginnings, in this order, and settles all. */
@@ -38,7 +40,8 @@ function live(files: readonly LogFile[], memory?: StoredMemory): Read {
     for (const { trace } of settled) ledger.acknowledged(trace.id);
     return remember();
   };
-  return { settled, traces: settled.map(({ trace }) => trace), counts: ledger.counts, memory: remember(), acknowledge };
+  const takeAll = (): string[] => settled.flatMap(({ trace }) => ledger.acknowledged(trace.id) ?? []);
+  return { settled, traces: settled.map(({ trace }) => trace), counts: ledger.counts, memory: remember(), acknowledge, takeAll };
 }
 
 const only = ({ traces }: Read): Trace => {
@@ -91,6 +94,44 @@ describe('a start in two files, sent and not acknowledged', () => {
 
   test('never sent by anybody: what is there is the start, under its own id', () => {
     expect(only(live([begun])).id).toBe(whole.id);
+  });
+});
+
+describe('a start in two files, taken, and no state says so', () => {
+  const first = live([begun, rest]);
+  const noted = [...first.settled.flatMap(({ mark: each }) => each ?? []), ...first.takeAll()];
+  const taken = ({ settled }: Read): boolean[] => settled.map((one) => one.taken);
+
+  test('read again it is known as taken; taken or not for anybody who did not note it', () => {
+    expect(noted).toHaveLength(2);
+    const again = live([begun, rest], storedMemory(undefined, noted));
+    expect(bytesOf(only(again))).toBe(bytesOf(only(first)));
+    expect([taken(first), taken(again), taken(live([begun, rest], storedMemory(undefined, noted.slice(0, 1))))]).toEqual([[false], [true], [false]]);
+  });
+
+  test('over further lives, also of one that was killed before it had read anything, or between two notes', () => {
+    const memory = storedMemory(undefined, noted);
+    const idle = live([], memory);
+    expect(taken(live([begun, rest], idle.memory))).toEqual([true]);
+    const again = live([begun, rest], memory);
+    expect(taken(live([begun, rest], again.memory))).toEqual([true]);
+    const noting = again.settled.flatMap(({ mark: each }) => each ?? []);
+    expect(taken(live([begun, rest], storedMemory(undefined, [...noted, ...noting])))).toEqual([true]);
+    expect(taken(live([begun, rest], storedMemory(undefined, [...noted, ...first.settled.flatMap(({ mark: each }) => each ?? [])])))).toEqual([true]);
+  });
+
+  test('written down, nothing of it is noted any more', () => {
+    const again = live([begun, rest], storedMemory(undefined, noted));
+    expect(again.acknowledge()).toMatchObject({ sent: [], done: [{ traceId: only(first).id }] });
+  });
+
+  test('what is left of it is sent, as a trace of its own, and once more after a kill: that one was never noted as taken', () => {
+    const left = live([begun], storedMemory(undefined, noted));
+    expect(taken(left)).toEqual([false]);
+    expect(only(left).spans[0]?.links[0]?.traceId).toBe(only(first).id);
+    expect(left.takeAll()).toEqual([]);
+    const again = live([begun], left.memory);
+    expect([bytesOf(only(again)), taken(again)]).toEqual([bytesOf(only(left)), [false]]);
   });
 });
 
