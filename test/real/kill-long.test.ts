@@ -24,7 +24,7 @@ describe(`killed ${rounds * SHARDS} times at random moments (F1): nothing missin
   afterAll(() => {
     const sum = (figure: (report: KillReport) => number): number => reports.reduce((total, report) => total + figure(report), 0);
     const share = sum(({ repeated }) => repeated) / sum(({ sent }) => sent);
-    console.log(`${sum((report) => report.rounds)} kills, ${sum(({ rotations }) => rotations)} rotations, ${sum(({ sent }) => sent)} traces sent, ${Math.round(share * 100)} % of them again`);
+    console.log(`${sum((report) => report.rounds)} kills, ${sum(({ rotations }) => rotations)} rotations, ${sum(({ sent }) => sent)} traces sent, ${Math.round(share * 100)} % of them again (${sum(({ answered }) => answered)} that had been answered)`);
     expect(share).toBeLessThan(MOST_REPEATED);
     expect(sum(({ rotations }) => rotations)).toBeGreaterThan(KILLS / 20);
   });

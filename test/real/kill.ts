@@ -36,6 +36,8 @@ export interface KillReport {
   /** Traces that were sent, and how many of these sendings were repetitions: the daemon could not know that they had been taken. */
   readonly sent: number;
   readonly repeated: number;
+  /** Of these, how many had been answered: the daemon was killed before it had heard or noted that. */
+  readonly answered: number;
   /** Slowest of all daemons, in ms from its birth until it watched; and files that the last went on with. */
   readonly recovery: { readonly ms: number; readonly resumed: number };
   /** Largest state file that was seen, in bytes. */
@@ -171,16 +173,19 @@ function contentsOf(bytes: Uint8Array): [id: string, content: string][] {
 }
 
 /** As far as the back-end has seen them: what it had no ears for was never sent. */
-function repeatsOf(receiver: Receiver): { sent: number; repeated: number } {
+function repeatsOf(receiver: Receiver): Pick<KillReport, 'sent' | 'repeated' | 'answered'> {
   const stored = receiver.requests.filter(({ behaviour }) => behaviour.kind !== 'status');
-  const seen = new Set<string>();
+  /** Traces, and whether they were answered last. */
+  const seen = new Map<string, boolean>();
   let repeated = 0;
-  for (const { bytes } of stored) {
+  let answered = 0;
+  for (const { bytes, behaviour: { kind } } of stored) {
     for (const { traceId, parent } of viewWire(bytes)) {
       if (parent !== '') continue;
       if (seen.has(traceId)) repeated++;
-      seen.add(traceId);
+      if (seen.get(traceId) === true) answered++;
+      seen.set(traceId, kind === 'ok' || kind === 'slow');
     }
   }
-  return { sent: seen.size, repeated };
+  return { sent: seen.size, repeated, answered };
 }
