@@ -54,6 +54,9 @@ const MOST_UNSETTLED = 512 * 1024;
 const SOON_MS = 20;
 /** but a write costs a disk flush: so much time lies between two. What comes in between is noted, or read again after a crash. */
 const CHECKPOINT_MS = 1_000;
+/** But the fate of a few is written at once, and the store with it: most hosts are quiet, and who waited for a start wants to look at it. */
+const AT_ONCE_WRITES = 5;
+const AT_ONCE_WRITES_RATE = 0.5;
 const RETRY_MS = 10_000;
 
 export class Daemon {
@@ -67,6 +70,7 @@ export class Daemon {
   #goingOn = 0;
   #gathering: NodeJS.Timeout | undefined;
   readonly #pace = new Pace(AT_ONCE);
+  readonly #hurry = new Pace(AT_ONCE_WRITES, AT_ONCE_WRITES_RATE);
   #knownFiles = 0;
   /** Marks of what was taken that are not noted yet: an answer is of many. */
   #unnoted: string[] = [];
@@ -168,8 +172,13 @@ export class Daemon {
     return (fate) => {
       this.#parts.log('debug', 'trace_done', { trace: id, fate: fate.kind });
       this.#noteSoon(this.#parts.ledger.acknowledged(id));
-      this.touch();
+      this.#touchForFate();
     };
+  }
+
+  #touchForFate(): void {
+    const now = this.#parts.clock.steady();
+    if (this.#checkpoint === undefined || this.#checkpointDue > now + SOON_MS) this.touch(this.#hurry.take(now));
   }
 
   #noteSoon(mark: string | undefined): void {
@@ -194,14 +203,14 @@ export class Daemon {
     this.#due = setTimeout(() => setImmediate(() => this.settle()), Math.floor(wait));
   }
 
-  /** Something changed that the state must follow. */
-  touch(): void {
+  /** Something changed that the state must follow. @param hurried soon, unless the last save failed. */
+  touch(hurried = false): void {
     if (this.#stopped) return;
     const files = this.#parts.openFiles();
     const soon = files !== this.#knownFiles;
     this.#knownFiles = files;
     const now = this.#parts.clock.steady();
-    const wait = soon ? SOON_MS : Math.max(SOON_MS, this.#saved + CHECKPOINT_MS - now);
+    const wait = soon || hurried ? SOON_MS : Math.max(SOON_MS, this.#saved + CHECKPOINT_MS - now);
     const due = steady(now + wait);
     if (this.#checkpoint !== undefined && !soon && this.#checkpointDue <= due) return;
     this.#clearCheckpoint();

@@ -12,8 +12,9 @@ test('so many at once, and as many a second after that', () => {
   expect(passed(pace, { from: 1, gap: 10, askers: 201 })).toBe(20);
 });
 
-test('after a rest as many at once again, and no more', () => {
-  const pace = new Pace(5);
+test('or so many at once, and fewer a second: after a rest as many at once again, and no more', () => {
+  const pace = new Pace(5, 0.5);
   expect(passed(pace, { from: 0, gap: 0, askers: 20 })).toBe(5);
+  expect(passed(pace, { from: 1, gap: 10, askers: 1_001 })).toBe(5);
   expect(passed(pace, { from: 60_000, gap: 0, askers: 20 })).toBe(5);
 });

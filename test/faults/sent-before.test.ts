@@ -40,7 +40,10 @@ test('F2, R4: what is left of a start that was sent whole comes as a trace of it
     expect(left?.traceId).not.toBe(whole?.traceId);
     expect(left?.links).toEqual([{ traceId: whole?.traceId, spanId: whole?.spanId, attributes: [['shimtrace.link', 'sent_before']] }]);
     expect(heir.said).toMatch(/"event":"finding","text":"fa7dfa7dfa7d: made of 9 lines; before a restart it was sent made of 19, as trace [0-9a-f]{32}"/);
-    const shown = await shimtraceAsync('show', 'fa7d', '--state-dir', folder.at('state'));
+    // It is in the store when the state is saved.
+    const show = (): ReturnType<typeof shimtraceAsync> => shimtraceAsync('show', 'fa7d', '--state-dir', folder.at('state'));
+    let shown = await show();
+    for (const end = performance.now() + 10_000; !shown.stdout.includes('sent-before') && performance.now() < end;) shown = await show();
     expect(shown.stderr).toBe('');
     expect(shown.stdout).toMatch(/! sent-before +made of 9 lines/);
   } finally {
