@@ -30,7 +30,9 @@ export interface Resent {
 /** Marks that are kept, the newest: 70 bytes each. No more traces are on their way while the disk takes what waits. */
 const MOST = 3_000;
 const BITS = 48;
-const TEXT = /^([0-9a-f]{32}) ([0-9a-f]{16}) (\d{1,9}) (\d{1,15})( taken)?$/;
+/** As many as 2^48 has: of a sum that a full disk cut off nothing is believed. */
+const DIGITS = 15;
+const TEXT = /^([0-9a-f]{32}) ([0-9a-f]{16}) (\d{1,9}) (\d{15})( taken)?$/;
 
 interface Timed {
   readonly time: Nanos;
@@ -51,7 +53,7 @@ export function madeOf(parts: readonly { readonly events: readonly Timed[]; read
 }
 
 /** As a line of the state, and of the file beside it. */
-export const textOf = ({ trace, root, lines, sum, taken }: SentMark): string => `${trace} ${root} ${lines} ${sum}${taken === true ? ' taken' : ''}`;
+export const textOf = ({ trace, root, lines, sum, taken }: SentMark): string => `${trace} ${root} ${lines} ${String(sum).padStart(DIGITS, '0')}${taken === true ? ' taken' : ''}`;
 
 function read(text: string): SentMark | undefined {
   const [, trace, root, lines, sum, taken] = TEXT.exec(text) ?? [];

@@ -148,7 +148,7 @@ test('a start of which more is there than was sent is another one, too', () => {
 test('what is no mark is passed over: a torn line, another’s line, nothing', () => {
   const noted = live([begun]).settled.flatMap(({ mark: each }) => each ?? []);
   expect(noted).toHaveLength(1);
-  const memory = storedMemory(undefined, ['', 'zz', noted[0]?.slice(0, 40) ?? '', `${noted[0]} 1`]);
+  const memory = storedMemory(undefined, ['', 'zz', noted[0]?.slice(0, 40) ?? '', noted[0]?.slice(0, -1) ?? '', `${noted[0]} 1`]);
   expect(live([begun, rest], memory).traces[0]?.spans[0]?.links).toEqual([]);
   expect(storedMemory({ done: [], cuts: [], sent: [7, null, ...noted] }, [])?.sent).toEqual(noted);
 });
